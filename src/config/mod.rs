@@ -14,6 +14,7 @@ mod selector;
 mod text;
 
 pub use compile::{Config, Entry, Hit, HitRole, Source};
+pub use kubernetes_names::{is_dns_label, is_dns_subdomain};
 pub use namespaces::{Denial, Grant, NamespaceRule};
 pub use parse::{MAX_CONFIG_BYTES, Parsed, parse};
 pub use problem::{ConfigError, Place, Problem};
