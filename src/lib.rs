@@ -1,1 +1,6 @@
+//! Pullpass: the right pull secret for every Pod.
 
+pub mod files;
+pub mod pki;
+pub mod telemetry;
+pub mod tls;
