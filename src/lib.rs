@@ -2,5 +2,6 @@
 
 pub mod files;
 pub mod pki;
+pub mod server;
 pub mod telemetry;
 pub mod tls;
