@@ -1,6 +1,32 @@
 //! Pullpass: the right pull secret for every Pod.
+//!
+//! The house, in the order in which data flows through it. The first rooms are pure: no I/O, no
+//! clock, no cluster.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`glob`] | texts with `*` |
+//! | [`image`] | references, patterns, the index over many patterns |
+//! | [`config`] | the configuration: parsed, checked, compiled |
+//! | [`inject`] | what a Pod says, the decision about it, the patch |
+//! | [`pki`] | issuing certificates |
+//! | [`webhook`] | AdmissionReviews in, answers out |
+//! | [`server`] | listeners, limits, readiness, orderly end |
+//! | [`tls`] | the serving certificate |
+//! | [`cluster`] | watches of the configuration, the certificate and the namespaces |
+//! | [`files`] | files that are followed while they change |
+//! | [`telemetry`] | logs and metrics |
+//! | [`cli`] | one file a subcommand |
 
+pub mod cli;
+pub mod cluster;
 pub mod config;
+pub mod files;
 pub mod glob;
 pub mod image;
 pub mod inject;
+pub mod pki;
+pub mod server;
+pub mod telemetry;
+pub mod tls;
+pub mod webhook;
