@@ -18,6 +18,7 @@ use crate::{
     control_plane::{self, ControlPlane},
     kubectl,
     namespace::NewNamespace,
+    pki::{Authority, Leaf},
     sweep,
 };
 
@@ -92,7 +93,11 @@ impl Cluster {
                 Some(&object.to_string()),
             )
             .await;
-        assert!(output.success, "cannot apply {object}: {}", output.stderr);
+        assert!(
+            output.success,
+            "cannot apply {} {}: {}",
+            object["kind"], object["metadata"]["name"], output.stderr
+        );
     }
 
     /// Makes a ServiceAccount of these pull secrets in a namespace, or changes it to them.
@@ -116,6 +121,36 @@ impl Cluster {
             )
             .await
             .unwrap_or_else(|error| panic!("ServiceAccount {namespace}/{name}: {error}"));
+    }
+
+    /// Makes this text the configuration in the ConfigMap `pullpass`, as `kubectl apply` does. Gives
+    /// kubectl's answer: the validating webhook may refuse it.
+    pub async fn configure(&self, yaml: &str) -> kubectl::Output {
+        let config_map = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "pullpass", "namespace": SYSTEM_NAMESPACE},
+            "data": {"config.yaml": yaml},
+        });
+        let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        self.kubectl(&arguments, Some(&config_map.to_string()))
+            .await
+    }
+
+    /// Writes the Secret `pullpass-tls`, in the namespace that [`Cluster::install`] made.
+    pub async fn write_tls_secret(&self, leaf: &Leaf, authority: &Authority) {
+        self.apply(&json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls",
+            "metadata": {"name": "pullpass-tls", "namespace": SYSTEM_NAMESPACE},
+            "stringData": {
+                "tls.crt": leaf.certificate,
+                "tls.key": leaf.key,
+                "ca.crt": authority.pem(),
+            },
+        }))
+        .await;
     }
 
     /// A kubeconfig for a ServiceAccount, with a token of its own (TokenRequest).

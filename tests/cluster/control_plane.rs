@@ -76,7 +76,9 @@ impl ControlPlane {
         let etcd_port = ports::free();
         let api_port = ports::free();
         let server = format!("https://127.0.0.1:{api_port}");
-        let signing_key = folder.write("service-account.key", key_pair().serialize_pem());
+        let service_accounts = key_pair();
+        let signing_key = folder.write("service-account.key", service_accounts.serialize_pem());
+        folder.write("service-account.pub", service_accounts.public_key_pem());
 
         let mut etcd = start_etcd(&folder, etcd_port);
         ready("etcd", &mut etcd, async || etcd_is_healthy(etcd_port).await).await?;
@@ -174,7 +176,10 @@ fn start_api_server(
             "service-account-issuer",
             "https://kubernetes.default.svc".into(),
         ),
-        ("service-account-key-file", path(signing_key)),
+        (
+            "service-account-key-file",
+            path(&signing_key.with_extension("pub")),
+        ),
         ("service-account-signing-key-file", path(signing_key)),
         ("audit-policy-file", AUDIT_POLICY.into()),
         ("audit-log-path", path(&folder.path().join("audit.log"))),

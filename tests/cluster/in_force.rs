@@ -2,7 +2,6 @@
 //! a watch of its own, so a test must not begin before.
 
 use std::{
-    collections::BTreeSet,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -12,7 +11,7 @@ use kube::{
     Api,
     api::{Patch, PatchParams, PostParams},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     audit,
@@ -51,7 +50,10 @@ pub async fn prepare(cluster: &Cluster) {
 pub async fn wait_for_mutating(cluster: &Cluster, configuration: &str) {
     let what = format!("MutatingWebhookConfiguration {configuration} to be in force");
     eventually(&what, DEADLINE, async || {
-        mutating(cluster).await.contains(configuration)
+        mutating(cluster)
+            .await
+            .iter()
+            .any(|asked| asked == configuration)
     })
     .await;
 }
@@ -75,7 +77,7 @@ pub async fn wait_for_validating(cluster: &Cluster, wanted: bool) {
 }
 
 /// The mutating configurations that a dry-run Pod met, as the audit log has it.
-async fn mutating(cluster: &Cluster) -> BTreeSet<String> {
+async fn mutating(cluster: &Cluster) -> Vec<String> {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let name = format!("canary-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let log = cluster.control_plane().audit_log();
@@ -97,18 +99,7 @@ async fn mutating(cluster: &Cluster) -> BTreeSet<String> {
             .find(|event| event.object_ref.resource == "pods" && event.object_ref.name == name)
     })
     .await;
-    let asked = event
-        .annotations
-        .iter()
-        .filter(|(key, _)| key.starts_with("mutation.webhook.admission.k8s.io/"));
-    asked
-        .filter_map(|(_, value)| configuration(value))
-        .collect()
-}
-
-fn configuration(annotation: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(annotation).ok()?;
-    Some(value["configuration"].as_str()?.to_string())
+    event.configurations_asked()
 }
 
 /// Whether a dry-run change to a broken configuration is refused, or would be by a webhook that is down.
@@ -138,8 +129,7 @@ async fn validating(cluster: &Cluster) -> bool {
                 })
             })
             .await;
-            let mut keys = event.annotations.keys();
-            keys.any(|key| key.starts_with("failed-open.validating.webhook.admission.k8s.io/"))
+            !event.failed_open().is_empty()
         }
     }
 }

@@ -24,3 +24,5 @@ mod webhook;
 mod workloads;
 
 mod smoke;
+mod webhook_down;
+mod webhook_process;

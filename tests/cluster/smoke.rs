@@ -99,7 +99,7 @@ async fn a_service_account_has_a_kubeconfig_and_no_rights() {
         let events = cluster.audit_events(|event| {
             event.user.username == user && event.object_ref.resource == "secrets"
         });
-        events.len() == 1 && events[0].response_status["code"] == 403
+        events.len() == 1 && events[0].response_status.code == 403
     })
     .await;
 }

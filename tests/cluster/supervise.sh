@@ -14,9 +14,10 @@ program=$!
     kill -s KILL "$program"
 } <&3 2>/dev/null &
 leash=$!
-exec 3<&-
+# From here on the shell itself has nothing to say; it would report how the program was killed.
+exec 3<&- 2>/dev/null
 wait "$program"
 status=$?
-kill -s KILL "$leash" 2>/dev/null
+kill -s KILL "$leash"
 rm -rf -- "$scratch"
 exit "$status"

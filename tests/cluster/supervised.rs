@@ -95,3 +95,67 @@ fn read_lossy(path: &Path) -> String {
         Err(error) => format!("({}: {error})", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::eventually::eventually;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn shell(folder: &Path, script: &str) -> Supervised {
+        let scratch = folder.join("scratch");
+        fs::create_dir(&scratch).unwrap();
+        Supervised::start(&Program {
+            command: ["sh", "-c", script].map(Into::into).into(),
+            environment: vec![("WORD".into(), "hello".into())],
+            log: folder.join("log"),
+            scratch,
+        })
+    }
+
+    async fn says_its_pid(program: &Supervised) -> String {
+        eventually("the first line", SOON, async || {
+            program.log().strip_suffix('\n').map(String::from)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_leash_kills_the_program_and_removes_its_scratch() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = shell(folder.path(), "echo $$; exec sleep 1000");
+        let pid = says_its_pid(&program).await;
+
+        drop(program);
+
+        assert!(!Path::new("/proc").join(pid).exists());
+        assert!(!folder.path().join("scratch").exists());
+    }
+
+    #[tokio::test]
+    async fn signals_reach_the_program_and_its_exit_code_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "trap 'exit 7' TERM; echo $$; while :; do sleep 0.05; done";
+        let mut program = shell(folder.path(), script);
+        says_its_pid(&program).await;
+
+        program.signal("TERM");
+
+        let status = eventually("the end", SOON, async || program.exited()).await;
+        assert_eq!(status.code(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn the_program_has_its_environment_and_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = shell(folder.path(), "echo $WORD; echo oops >&2");
+
+        let status = eventually("the end", SOON, async || program.exited()).await;
+
+        assert!(status.success());
+        assert_eq!(program.log(), "hello\noops\n");
+    }
+}

@@ -26,7 +26,7 @@ const START: Duration = Duration::from_secs(20);
 const END: Duration = Duration::from_secs(30);
 
 /// A webhook to be started. It has a certificate for 127.0.0.1 of its own, given by files unless
-/// [`NewWebhook::tls_secret`] says otherwise.
+/// [`NewWebhook::certificate_from_secret`] says otherwise.
 pub struct NewWebhook {
     name: String,
     folder: PathBuf,
@@ -87,13 +87,6 @@ impl NewWebhook {
         self.argument("--config-map=pullpass-system/pullpass")
     }
 
-    /// With the Secret `pullpass-system/pullpass-tls` as its certificate. The test writes that Secret:
-    /// [`NewWebhook::certificate`] has what belongs in it.
-    pub fn tls_secret(mut self) -> Self {
-        self.tls = vec!["--tls-secret=pullpass-system/pullpass-tls".into()];
-        self
-    }
-
     /// In the cluster under the identity of this kubeconfig.
     pub fn kubeconfig(mut self, file: &Path) -> Self {
         self.arguments.push(flag("kubeconfig", file));
@@ -112,14 +105,11 @@ impl NewWebhook {
         self
     }
 
-    /// Its serving certificate.
-    pub fn certificate(&self) -> &Leaf {
-        &self.leaf
-    }
-
-    /// The authority of its serving certificate, as PEM.
-    pub fn ca_pem(&self) -> String {
-        self.authority.pem()
+    /// Writes its certificate into the Secret `pullpass-system/pullpass-tls` and has it read from there.
+    pub async fn certificate_from_secret(mut self, cluster: &Cluster) -> Self {
+        cluster.write_tls_secret(&self.leaf, &self.authority).await;
+        self.tls = vec!["--tls-secret=pullpass-system/pullpass-tls".into()];
+        self
     }
 
     /// Starts it and waits until it is ready.
