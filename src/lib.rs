@@ -1,1 +1,6 @@
+//! Pullpass: the right pull secret for every Pod.
 
+pub mod config;
+pub mod glob;
+pub mod image;
+pub mod inject;

@@ -1,0 +1,203 @@
+//! [`Document`] -> [`Config`]: every check, every problem at once, and the compiled table.
+
+use super::{
+    API_VERSION, KIND,
+    entry::{self, MAX_ENTRIES},
+    namespaces::NamespaceRule,
+    problem::{ConfigError, Place, Problem},
+    schema::{Document, Mode, OnRemoval, Scope},
+};
+use crate::image::{Pattern, PatternIndex, Reference, Scratch};
+use serde_saphyr::Spanned;
+use std::collections::HashMap;
+
+/// A checked and compiled configuration. Immutable: a new version is a new value.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether Pods are changed.
+    pub mode: Mode,
+    /// Which namespaces are considered.
+    pub scope: Scope,
+    entries: Box<[Entry]>,
+    index: PatternIndex,
+    /// For each pattern of the index, where it is written.
+    owners: Box<[Owner]>,
+}
+
+/// One checked entry.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its unique name.
+    pub name: Box<str>,
+    /// The patterns of its images.
+    pub images: Vec<Pattern>,
+    /// The patterns of images that it leaves out.
+    pub except_images: Vec<Pattern>,
+    /// The namespaces that it is granted to; the default rule grants all in scope.
+    pub namespaces: NamespaceRule,
+    /// The names of its pull secrets; never empty.
+    pub pull_secrets: Vec<Box<str>>,
+    /// Where the content of its pull secret comes from.
+    pub source: Option<Source>,
+}
+
+/// Where the content of a pull secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The Secret of pullpass-system that is copied.
+    pub secret: Box<str>,
+    /// What becomes of the copies when the grant goes.
+    pub on_removal: OnRemoval,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    entry: u32,
+    role: HitRole,
+}
+
+/// On which list of its entry a pattern stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitRole {
+    /// `images`.
+    Image,
+    /// `exceptImages`.
+    ExceptImage,
+}
+
+/// A pattern that matches an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Hit<'c> {
+    /// The position of the pattern's entry.
+    pub entry: usize,
+    /// The list that the pattern stands on.
+    pub role: HitRole,
+    /// The pattern.
+    pub pattern: &'c Pattern,
+}
+
+impl Config {
+    /// The entries, in the order in which they apply.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Every pattern that matches a reference, ordered by entry and, within one, as written.
+    pub fn hits<'c, 's>(
+        &'c self,
+        reference: &Reference<'_>,
+        scratch: &'s mut Scratch,
+    ) -> impl Iterator<Item = Hit<'c>> + use<'c, 's> {
+        self.index.matches(reference, scratch).iter().filter_map(|id| {
+            let owner = self.owners.get(*id as usize)?;
+            let pattern = self.index.get(*id)?;
+            Some(Hit { entry: owner.entry as usize, role: owner.role, pattern })
+        })
+    }
+
+    /// Whether some rule can be decided only with the labels of namespaces. The label
+    /// `pullpass.io/inject: disabled` counts for every configuration and is not meant here.
+    pub fn needs_labels(&self) -> bool {
+        self.scope == Scope::OptIn || self.entries.iter().any(|e| e.namespaces.needs_labels())
+    }
+}
+
+/// Checks and compiles a document.
+pub(super) fn compile(document: &Document) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    check_constant(&document.api_version, "apiVersion", API_VERSION, &mut problems);
+    check_constant(&document.kind, "kind", KIND, &mut problems);
+    check_count(document, &mut problems);
+    check_unique_names(document, &mut problems);
+    let entries: Vec<_> = document
+        .registries
+        .value
+        .iter()
+        .enumerate()
+        .map(|(position, registry)| entry::compile(registry, position, &mut problems))
+        .collect();
+    if !problems.is_empty() {
+        problems.sort();
+        return Err(ConfigError { problems });
+    }
+    assemble(document, entries)
+}
+
+fn assemble(document: &Document, entries: Vec<Entry>) -> Result<Config, ConfigError> {
+    let mut owners = Vec::new();
+    let mut patterns = Vec::new();
+    for (position, entry) in (0..).zip(&entries) {
+        let lists = [(&entry.images, HitRole::Image), (&entry.except_images, HitRole::ExceptImage)];
+        for (list, role) in lists {
+            owners.extend(list.iter().map(|_| Owner { entry: position, role }));
+            patterns.extend(list.iter().cloned());
+        }
+    }
+    let index = PatternIndex::new(patterns).map_err(|error| ConfigError {
+        problems: vec![Problem {
+            place: Place::of(&document.registries),
+            field: "registries".into(),
+            entry: None,
+            reason: error.to_string(),
+            hint: "use wildcards to write fewer patterns".into(),
+        }],
+    })?;
+    Ok(Config {
+        mode: document.mode,
+        scope: document.scope,
+        entries: entries.into(),
+        index,
+        owners: owners.into(),
+    })
+}
+
+fn check_constant(
+    written: &Spanned<String>,
+    field: &str,
+    expected: &str,
+    problems: &mut Vec<Problem>,
+) {
+    if written.value != expected {
+        problems.push(Problem {
+            place: Place::of(written),
+            field: field.into(),
+            entry: None,
+            reason: format!("`{}` is not known", written.value),
+            hint: format!("write `{field}: {expected}`"),
+        });
+    }
+}
+
+fn check_count(document: &Document, problems: &mut Vec<Problem>) {
+    let count = document.registries.value.len();
+    let (reason, hint) = match count {
+        0 => ("the list is empty".to_owned(), "write at least one entry".to_owned()),
+        1..=MAX_ENTRIES => return,
+        _ => (
+            format!("there are {count} entries; at most {MAX_ENTRIES} are allowed"),
+            "join entries that have the same pull secret and namespaces".to_owned(),
+        ),
+    };
+    let place = Place::of(&document.registries);
+    problems.push(Problem { place, field: "registries".into(), entry: None, reason, hint });
+}
+
+fn check_unique_names(document: &Document, problems: &mut Vec<Problem>) {
+    let mut first_place = HashMap::new();
+    for (position, registry) in document.registries.value.iter().enumerate() {
+        let place = Place::of(&registry.name);
+        let first = *first_place.entry(&registry.name.value).or_insert(place);
+        if first != place {
+            problems.push(Problem {
+                place,
+                field: format!("registries[{position}].name"),
+                entry: Some(registry.name.value.clone()),
+                reason: format!(
+                    "the name `{}` is taken by the entry of line {}",
+                    registry.name.value, first.line
+                ),
+                hint: "give each entry a name of its own".into(),
+            });
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The checks of one entry.
+
+use super::{
+    compile::{Entry, Source},
+    kubernetes_names as names,
+    namespaces::NamespaceRule,
+    problem::{Place, Problem},
+    schema::{LabelSelector, MatchExpression, Namespaces, Operator, Registry},
+    selector::{Requirement, Selector, Test},
+};
+use crate::{glob::Glob, image::Pattern};
+use serde_saphyr::Spanned;
+
+/// Most entries of a configuration.
+pub const MAX_ENTRIES: usize = 10_000;
+/// Most items of one list of an entry.
+const MAX_ITEMS: usize = 10_000;
+
+/// Checks one entry; what is wrong goes to `problems`.
+pub fn compile(registry: &Registry, position: usize, problems: &mut Vec<Problem>) -> Entry {
+    let mut check =
+        Check { base: format!("registries[{position}]"), entry: &registry.name.value, problems };
+    check.name(&registry.name);
+    let images = check.patterns(&registry.images, "images");
+    let except_images = match &registry.except_images {
+        Some(list) => check.patterns(list, "exceptImages"),
+        None => Vec::new(),
+    };
+    check.source_needs_grant(registry);
+    Entry {
+        name: registry.name.value.as_str().into(),
+        images,
+        except_images,
+        namespaces: registry.namespaces.as_ref().map(|n| check.namespaces(n)).unwrap_or_default(),
+        pull_secrets: check.pull_secrets(registry),
+        source: check.source(registry),
+    }
+}
+
+/// Collects the problems of one entry, each with its field.
+struct Check<'a> {
+    base: String,
+    entry: &'a str,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn problem<T>(
+        &mut self,
+        at: &Spanned<T>,
+        field: &str,
+        reason: String,
+        hint: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            place: Place::of(at),
+            field: format!("{}.{field}", self.base),
+            entry: Some(self.entry.to_owned()),
+            reason,
+            hint: hint.into(),
+        });
+    }
+
+    fn name(&mut self, name: &Spanned<String>) {
+        if !names::is_dns_label(&name.value) {
+            let reason = format!("`{}` is no valid name for an entry", name.value);
+            self.problem(name, "name", reason, names::DNS_LABEL_HINT);
+        }
+    }
+
+    /// Whether a list may be used: neither empty nor over the cap.
+    fn list<T>(&mut self, list: &Spanned<Vec<T>>, field: &str) {
+        match list.value.len() {
+            0 => self.problem(
+                list,
+                field,
+                "the list is empty".into(),
+                "write an item, or remove the field",
+            ),
+            1..=MAX_ITEMS => {}
+            n => self.problem(
+                list,
+                field,
+                format!("the list has {n} items; at most {MAX_ITEMS} are allowed"),
+                "use wildcards, or split the entry",
+            ),
+        }
+    }
+
+    fn patterns(&mut self, list: &Spanned<Vec<Spanned<String>>>, field: &str) -> Vec<Pattern> {
+        self.list(list, field);
+        let mut patterns = Vec::with_capacity(list.value.len());
+        for (i, text) in list.value.iter().enumerate() {
+            match Pattern::parse(&text.value) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(error) => {
+                    let reason = format!("pattern `{}`: {error}", names::shortened(&text.value));
+                    self.problem(text, &format!("{field}[{i}]"), reason, error.hint());
+                }
+            }
+        }
+        patterns
+    }
+
+    fn namespaces(&mut self, written: &Spanned<Namespaces>) -> NamespaceRule {
+        let Namespaces { names, selector, except } = &written.value;
+        if names.is_none() && selector.is_none() && except.is_none() {
+            let hint = "write `names: [\"*\"]` for all, or remove the field";
+            self.problem(written, "namespaces", "nothing is written in it".into(), hint);
+        }
+        NamespaceRule {
+            names: names.as_ref().map(|list| self.globs(list, "namespaces.names")),
+            selector: selector.as_ref().map(|s| self.selector(s)),
+            except: except
+                .as_ref()
+                .map(|list| self.globs(list, "namespaces.except"))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn globs(&mut self, list: &Spanned<Vec<Spanned<String>>>, field: &str) -> Box<[Glob]> {
+        self.list(list, field);
+        for (i, text) in list.value.iter().enumerate() {
+            if let Err(reason) = names::check_namespace_glob(&text.value) {
+                let reason = format!("`{}`: {reason}", names::shortened(&text.value));
+                self.problem(text, &format!("{field}[{i}]"), reason, names::NAMESPACE_GLOB_HINT);
+            }
+        }
+        list.value.iter().map(|text| Glob::new(&text.value)).collect()
+    }
+
+    fn selector(&mut self, written: &Spanned<LabelSelector>) -> Selector {
+        let mut requirements = Vec::new();
+        for (key, value) in written.value.match_labels.iter().flatten() {
+            let field = format!("namespaces.selector.matchLabels.{key}");
+            self.label_key(value, &field, key);
+            self.label_value(value, &field);
+            let values = [value.value.as_str().into()].into();
+            requirements.push(Requirement { key: key.as_str().into(), test: Test::In(values) });
+        }
+        for (i, expression) in written.value.match_expressions.iter().flatten().enumerate() {
+            requirements.push(self.expression(expression, i));
+        }
+        if requirements.is_empty() {
+            let hint = "write a label, or `names: [\"*\"]` for every namespace";
+            self.problem(written, "namespaces.selector", "the selector is empty".into(), hint);
+        }
+        Selector::new(requirements)
+    }
+
+    fn expression(&mut self, expression: &MatchExpression, position: usize) -> Requirement {
+        let field = format!("namespaces.selector.matchExpressions[{position}]");
+        self.label_key(&expression.key, &format!("{field}.key"), &expression.key.value);
+        let operator = expression.operator.value;
+        let written = expression.values.as_ref().map_or(&[][..], |list| &list.value);
+        for (i, value) in written.iter().enumerate() {
+            self.label_value(value, &format!("{field}.values[{i}]"));
+        }
+        let takes_values = matches!(operator, Operator::In | Operator::NotIn);
+        if takes_values == written.is_empty() {
+            let (reason, hint) = match takes_values {
+                true => ("needs values", "write `values: [...]`"),
+                false => ("takes no values", "remove `values`"),
+            };
+            self.problem(
+                &expression.operator,
+                &format!("{field}.values"),
+                format!("`{operator:?}` {reason}"),
+                hint,
+            );
+        }
+        let values = || written.iter().map(|v| v.value.as_str().into()).collect();
+        let test = match operator {
+            Operator::In => Test::In(values()),
+            Operator::NotIn => Test::NotIn(values()),
+            Operator::Exists => Test::Exists,
+            Operator::DoesNotExist => Test::DoesNotExist,
+        };
+        Requirement { key: expression.key.value.as_str().into(), test }
+    }
+
+    fn label_key<T>(&mut self, at: &Spanned<T>, field: &str, key: &str) {
+        if !names::is_label_key(key) {
+            let reason = format!("`{}` is no valid label key", names::shortened(key));
+            self.problem(at, field, reason, names::LABEL_KEY_HINT);
+        }
+    }
+
+    fn label_value(&mut self, value: &Spanned<String>, field: &str) {
+        if !names::is_label_value(&value.value) {
+            let reason = format!("`{}` is no valid label value", names::shortened(&value.value));
+            self.problem(value, field, reason, names::LABEL_VALUE_HINT);
+        }
+    }
+
+    fn pull_secrets(&mut self, registry: &Registry) -> Vec<Box<str>> {
+        let Some(list) = &registry.pull_secrets else {
+            return vec![registry.name.value.as_str().into()];
+        };
+        self.list(list, "pullSecrets");
+        for (i, name) in list.value.iter().enumerate() {
+            self.secret_name(name, &format!("pullSecrets[{i}]"));
+        }
+        list.value.iter().map(|name| name.value.as_str().into()).collect()
+    }
+
+    fn secret_name(&mut self, name: &Spanned<String>, field: &str) {
+        if !names::is_dns_subdomain(&name.value) {
+            let reason =
+                format!("`{}` is no valid name for a Secret", names::shortened(&name.value));
+            self.problem(name, field, reason, names::DNS_SUBDOMAIN_HINT);
+        }
+    }
+
+    fn source(&mut self, registry: &Registry) -> Option<Source> {
+        let Some(source) = &registry.source else {
+            if let Some(on_removal) = &registry.on_removal {
+                let hint = "remove it, or add `source`";
+                self.problem(
+                    on_removal,
+                    "onRemoval",
+                    "it has a meaning only with `source`".into(),
+                    hint,
+                );
+            }
+            return None;
+        };
+        self.secret_name(&source.value.secret, "source.secret");
+        if let Some(list) = registry.pull_secrets.as_ref().filter(|list| list.value.len() > 1) {
+            let reason = "with `source` there is one pull secret, the copy".to_owned();
+            self.problem(list, "pullSecrets", reason, "write one entry for each pull secret");
+        }
+        Some(Source {
+            secret: source.value.secret.value.as_str().into(),
+            on_removal: registry.on_removal.as_ref().map(|r| r.value).unwrap_or_default(),
+        })
+    }
+
+    /// Copying a secret is disclosing it, so the grant must be written.
+    fn source_needs_grant(&mut self, registry: &Registry) {
+        let Some(source) = &registry.source else { return };
+        let grants =
+            |n: &Spanned<Namespaces>| n.value.names.is_some() || n.value.selector.is_some();
+        if !registry.namespaces.as_ref().is_some_and(grants) {
+            let reason = "with `source` it must be written who gets the secret".to_owned();
+            self.problem(
+                source,
+                "namespaces",
+                reason,
+                "write `namespaces: {names: [...]}`; `names: [\"*\"]` says all",
+            );
+        }
+    }
+}

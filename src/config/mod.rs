@@ -1,0 +1,34 @@
+//! The configuration: one table, image pattern -> pull secret, that the cluster's admin owns.
+//!
+//! Pure. Data flows `schema` (as written) -> `compile` (checked, all problems at once) -> [`Config`].
+
+mod compile;
+mod entry;
+mod kubernetes_names;
+mod lint;
+mod namespaces;
+mod parse;
+mod problem;
+mod schema;
+mod selector;
+mod text;
+
+pub use compile::{Config, Entry, Hit, HitRole, Source};
+pub use namespaces::{Denial, Grant, NamespaceRule};
+pub use parse::{MAX_CONFIG_BYTES, Parsed, parse};
+pub use problem::{ConfigError, Place, Problem};
+pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
+pub use selector::{Labels, Requirement, Selector};
+
+/// The `apiVersion` of a configuration.
+pub const API_VERSION: &str = "pullpass.io/v1";
+/// The `kind` of a configuration.
+pub const KIND: &str = "Config";
+/// The key of the ConfigMap under which the configuration is written.
+pub const CONFIG_KEY: &str = "config.yaml";
+/// The label of Namespaces and Pods that opts in or out.
+pub const INJECT_LABEL: &str = "pullpass.io/inject";
+/// The value of [`INJECT_LABEL`] that opts in.
+pub const INJECT_ENABLED: &str = "enabled";
+/// The value of [`INJECT_LABEL`] that opts out, and always wins.
+pub const INJECT_DISABLED: &str = "disabled";

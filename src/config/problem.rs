@@ -1,0 +1,84 @@
+//! What is wrong with a configuration, and where.
+
+use serde::Serialize;
+use serde_saphyr::Spanned;
+use std::fmt;
+use thiserror::Error;
+
+/// A place in the text; lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Place {
+    /// Where a text begins.
+    pub const START: Self = Self { line: 1, column: 1 };
+
+    /// Where a value is written; for an alias, where it is used.
+    pub fn of<T>(value: &Spanned<T>) -> Self {
+        Self::at(value.referenced)
+    }
+
+    pub(super) fn at(location: serde_saphyr::Location) -> Self {
+        match location.line() {
+            0 => Self::START,
+            line => Self { line, column: location.column() },
+        }
+    }
+}
+
+/// One error or warning about a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The field, for example `registries[3].images[0]`; empty for the document as a whole.
+    pub field: String,
+    /// The name of the entry concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl fmt::Display for Problem {
+    /// One line: place, field, entry, reason and hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { line, column } = self.place;
+        write!(f, "line {line}, column {column}: ")?;
+        if !self.field.is_empty() {
+            write!(f, "{}", self.field)?;
+            if let Some(entry) = &self.entry {
+                write!(f, " (entry `{entry}`)")?;
+            }
+            f.write_str(": ")?;
+        }
+        write!(f, "{} (hint: {})", self.reason, self.hint)
+    }
+}
+
+/// A configuration is refused, with every reason. None of it takes effect.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct ConfigError {
+    /// The reasons, in the order of their places; never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.problems.len();
+        let noun = if count == 1 { "error" } else { "errors" };
+        write!(f, "the configuration has {count} {noun}")?;
+        for problem in &self.problems {
+            write!(f, "\n{problem}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The webhook: AdmissionReviews in, decisions out.
+
+pub mod handlers;
+pub mod review;
+pub mod state;
+pub mod validate;
+
+pub use handlers::router;
+pub use state::{ConfigSlot, WebhookState};
