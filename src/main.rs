@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `pullpass`.
+
+fn main() -> std::process::ExitCode {
+    pullpass::cli::main()
+}

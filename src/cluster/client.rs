@@ -29,10 +29,9 @@ pub enum ClientError {
 /// Connects by this kubeconfig, else by the environment: `KUBECONFIG`, or a Pod's ServiceAccount.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
     let config = match kubeconfig {
-        Some(path) => from_file(path).await.map_err(|source| ClientError::Kubeconfig {
-            path: path.to_owned(),
-            source,
-        })?,
+        Some(path) => from_file(path)
+            .await
+            .map_err(|source| ClientError::Kubeconfig { path: path.to_owned(), source })?,
         None => Config::infer().await.map_err(ClientError::Infer)?,
     };
     Client::try_from(config).map_err(ClientError::Build)

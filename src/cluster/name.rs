@@ -17,6 +17,13 @@ pub struct ObjectName {
 #[error("`{0}` is not NAMESPACE/NAME; write for example `pullpass-system/pullpass`")]
 pub struct NotAnObjectName(String);
 
+impl ObjectName {
+    /// `pullpass-system/pullpass`, where the manifests put the configuration.
+    pub fn default_config_map() -> Self {
+        Self { namespace: "pullpass-system".into(), name: "pullpass".into() }
+    }
+}
+
 impl FromStr for ObjectName {
     type Err = NotAnObjectName;
 

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
     core::PartialObjectMeta,
-    runtime::{WatchStreamExt, metadata_watcher, watcher},
+    runtime::{WatchStreamExt, watcher},
 };
 use std::{
     collections::HashMap,
@@ -82,7 +82,7 @@ type Fetch = Shared<BoxFuture<'static, Option<Arc<Labels>>>>;
 
 /// The labels of every namespace that the watch has seen.
 pub struct NamespaceStore {
-    api: Api<Namespace>,
+    api: Api<PartialObjectMeta<Namespace>>,
     labels: papaya::HashMap<Box<str>, Arc<Labels>>,
     /// Fetches under way, one a namespace. Not touched for a namespace that the watch has seen.
     fetches: Mutex<HashMap<Box<str>, Fetch>>,
@@ -154,7 +154,7 @@ impl NamespaceStore {
         let (api, namespace) = (self.api.clone(), name.to_owned());
         let fetch = async move {
             let _place = place;
-            match api.get_metadata_opt(&namespace).await {
+            match api.get_opt(&namespace).await {
                 Ok(found) => found.map(|object| Arc::new(labels_of(object))),
                 Err(error) => {
                     warn!(?namespace, %error, "failed to get the Namespace");
@@ -195,7 +195,7 @@ fn labels_of(object: PartialObjectMeta<Namespace>) -> Labels {
 
 /// Keeps the store true, for ever; calls `on_synced` after each complete list.
 pub async fn watch(store: Arc<NamespaceStore>, on_synced: impl Fn()) {
-    let events = metadata_watcher(store.api.clone(), watcher::Config::default()).default_backoff();
+    let events = watcher(store.api.clone(), watcher::Config::default()).default_backoff();
     let mut events = pin!(events);
     let mut listed = std::collections::HashSet::new();
     while let Some(event) = events.next().await {

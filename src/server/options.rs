@@ -64,12 +64,7 @@ impl Default for Limits {
 impl Limits {
     /// The same deadlines for the admin listener, which serves probes and scrapes alone.
     pub fn for_admin(&self) -> Self {
-        Self {
-            connections: 64,
-            in_flight: 32,
-            body_bytes: 0,
-            ..self.clone()
-        }
+        Self { connections: 64, in_flight: 32, body_bytes: 0, ..self.clone() }
     }
 }
 
@@ -84,10 +79,7 @@ pub struct ShutdownTimes {
 
 impl Default for ShutdownTimes {
     fn default() -> Self {
-        Self {
-            delay: Duration::from_secs(5),
-            grace: Duration::from_secs(20),
-        }
+        Self { delay: Duration::from_secs(5), grace: Duration::from_secs(20) }
     }
 }
 
@@ -104,10 +96,7 @@ pub struct DurationError {
 /// # Errors
 /// If it is none.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let refused = |reason: String| DurationError {
-        text: text.to_owned(),
-        reason,
-    };
+    let refused = |reason: String| DurationError { text: text.to_owned(), reason };
     let signed = SignedDuration::from_str(text).map_err(|error| refused(error.to_string()))?;
     Duration::try_from(signed).map_err(|_| refused("it is negative".to_owned()))
 }
@@ -118,18 +107,10 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        for (text, millis) in [
-            ("500ms", 500),
-            ("5s", 5_000),
-            ("2m", 120_000),
-            ("1h30m", 5_400_000),
-            ("0s", 0),
-        ] {
-            assert_eq!(
-                parse_duration(text).unwrap(),
-                Duration::from_millis(millis),
-                "{text}"
-            );
+        for (text, millis) in
+            [("500ms", 500), ("5s", 5_000), ("2m", 120_000), ("1h30m", 5_400_000), ("0s", 0)]
+        {
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(millis), "{text}");
         }
     }
 

@@ -117,15 +117,8 @@ impl Tasks {
                 Ok((id, outcome)) => (id, Ok(outcome)),
                 Err(error) => (error.id(), Err(error)),
             };
-            let (name, kind) = self
-                .names
-                .remove(&id)
-                .unwrap_or(("unknown", Kind::Background));
-            judge(
-                name,
-                outcome,
-                kind == Kind::Listener && shutdown.is_draining(),
-            )?;
+            let (name, kind) = self.names.remove(&id).unwrap_or(("unknown", Kind::Background));
+            judge(name, outcome, kind == Kind::Listener && shutdown.is_draining())?;
             debug!(name, "listener drained");
         }
         Ok(())
@@ -165,10 +158,7 @@ mod tests {
     async fn the_end_of_a_task_is_an_error_that_names_it() {
         let mut tasks = with_listener();
         tasks.spawn("watch", ready(Ok::<(), io::Error>(())));
-        assert!(matches!(
-            run(tasks).await,
-            Err(TaskError::Ended { name: "watch" })
-        ));
+        assert!(matches!(run(tasks).await, Err(TaskError::Ended { name: "watch" })));
     }
 
     #[tokio::test]
@@ -183,10 +173,7 @@ mod tests {
             let nothing: Option<io::Result<()>> = None;
             nothing.expect("a panic in a task")
         });
-        assert!(matches!(
-            run(tasks).await,
-            Err(TaskError::Panicked { name: "watch" })
-        ));
+        assert!(matches!(run(tasks).await, Err(TaskError::Panicked { name: "watch" })));
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::admission::{AdmissionMetrics, ConfigMetrics};
+pub use super::admission::{ConfigLoad, NamespaceLookup, Review};
 use super::families::{CounterGrid, Counters, label};
 
 label! {
@@ -156,6 +158,10 @@ pub struct Metrics {
     pub server: ServerMetrics,
     /// Of the serving certificate.
     pub tls: TlsMetrics,
+    /// Of AdmissionReviews.
+    pub admission: AdmissionMetrics,
+    /// Of the configuration.
+    pub config: ConfigMetrics,
 }
 
 impl Metrics {
@@ -166,11 +172,9 @@ impl Metrics {
         registry.register("build", "The program's version", build);
         let server = ServerMetrics::register(&mut registry);
         let tls = TlsMetrics::register(&mut registry);
-        Self {
-            registry,
-            server,
-            tls,
-        }
+        let admission = AdmissionMetrics::register(&mut registry);
+        let config = ConfigMetrics::register(&mut registry);
+        Self { registry, server, tls, admission, config }
     }
 
     /// All metrics in the OpenMetrics text format.
@@ -214,11 +218,7 @@ impl ServerMetrics {
                 "Connections open at the webhook's listener",
                 &webhook_connections,
             ),
-            (
-                "admin_connections",
-                "Connections open at the admin listener",
-                &admin_connections,
-            ),
+            ("admin_connections", "Connections open at the admin listener", &admin_connections),
         ] {
             registry.register(name, help, gauge.clone());
         }
@@ -297,10 +297,7 @@ mod tests {
     #[test]
     fn the_exposition_is_open_metrics_with_our_prefix() {
         let metrics = Metrics::new("1.2.3");
-        metrics
-            .server
-            .requests
-            .inc(Endpoint::of("/mutate"), Code::of(200));
+        metrics.server.requests.inc(Endpoint::of("/mutate"), Code::of(200));
         let text = metrics.encode().unwrap();
         for line in [
             "pullpass_build_info{version=\"1.2.3\"} 1\n",

@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response as HttpResponse},
     routing::post,
@@ -40,12 +40,12 @@ struct Parameters {
 
 async fn mutate(
     State(state): State<Arc<WebhookState>>,
-    parameters: Option<Query<Parameters>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> HttpResponse {
     let started = Instant::now();
-    let timeout = parameters.and_then(|Query(parameters)| parameters.timeout);
+    let timeout = parameters.ok().and_then(|Query(parameters)| parameters.timeout);
     let (response, review) = answer_mutate(&state, timeout.as_deref(), &headers, body).await;
     state.metrics.admission.reviews.inc(review);
     state.metrics.admission.review_duration.observe(started.elapsed());
@@ -142,8 +142,12 @@ fn log(mode: Mode, namespace: &str, request: &Request<'_, PodView<'_>>, decision
         Decision::Considered(entries) => {
             for entry in entries {
                 match mode {
-                    Mode::Enforce => debug!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome),
-                    Mode::Observe => info!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome),
+                    Mode::Enforce => {
+                        debug!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome)
+                    }
+                    Mode::Observe => {
+                        info!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome)
+                    }
                 }
             }
         }
@@ -152,7 +156,9 @@ fn log(mode: Mode, namespace: &str, request: &Request<'_, PodView<'_>>, decision
     if !secrets.is_empty() {
         match mode {
             Mode::Enforce => debug!(?namespace, ?pod, ?secrets, "pull secrets added"),
-            Mode::Observe => info!(?namespace, ?pod, ?secrets, "observe: pull secrets would be added"),
+            Mode::Observe => {
+                info!(?namespace, ?pod, ?secrets, "observe: pull secrets would be added")
+            }
         }
     }
 }

@@ -2,11 +2,12 @@
 
 pub mod configuration;
 pub mod handlers;
+pub mod process;
 pub mod review;
 pub mod state;
 pub mod validate;
 
 pub use configuration::ConfigKeeper;
 pub use handlers::router;
-pub use validate::config_text;
 pub use state::{ConfigSlot, WebhookState};
+pub use validate::config_text;

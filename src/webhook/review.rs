@@ -236,11 +236,8 @@ impl<'a> Response<'a> {
 fn limited(warnings: impl IntoIterator<Item = String>) -> impl Iterator<Item = String> {
     let mut room = 4_096_usize;
     warnings.into_iter().map_while(move |warning| {
-        let text: String = warning
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(250)
-            .collect();
+        let text: String =
+            warning.chars().map(|c| if c.is_control() { ' ' } else { c }).take(250).collect();
         room = room.checked_sub(text.len())?;
         Some(text)
     })

@@ -43,11 +43,7 @@ impl<'a> NewNamespace<'a> {
     pub(crate) fn new(cluster: &'a Cluster, prefix: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self {
-            cluster,
-            name: format!("{prefix}-{number}"),
-            labels: BTreeMap::new(),
-        }
+        Self { cluster, name: format!("{prefix}-{number}"), labels: BTreeMap::new() }
     }
 
     /// With exactly this name. Two tests that want the same one wait for its deletion.
@@ -58,9 +54,7 @@ impl<'a> NewNamespace<'a> {
 
     /// With these labels.
     pub fn labelled(mut self, labels: &[(&str, &str)]) -> Self {
-        let labels = labels
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()));
+        let labels = labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         self.labels.extend(labels);
         self
     }
@@ -92,10 +86,7 @@ impl<'a> NewNamespace<'a> {
             namespaces.create(&PostParams::default(), &object).await
         })
         .await;
-        Namespace {
-            name: self.name,
-            client,
-        }
+        Namespace { name: self.name, client }
     }
 }
 
@@ -124,10 +115,7 @@ impl Namespace {
         K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
         K::DynamicType: Default,
     {
-        let params = PostParams {
-            dry_run: true,
-            ..Default::default()
-        };
+        let params = PostParams { dry_run: true, ..Default::default() };
         self.api().create(&params, object).await
     }
 
@@ -173,12 +161,10 @@ impl Namespace {
             .await
             .unwrap_or_else(|error| panic!("Namespace {}: {error}", self.name));
         let what = format!("the end of namespace {}", self.name);
-        eventually(&what, DELETION, async || {
-            match namespaces.get_opt(&self.name).await {
-                Ok(None) => Ok(()),
-                Ok(Some(left)) => Err(format!("still there: {:?}", left.status)),
-                Err(error) => Err(error.to_string()),
-            }
+        eventually(&what, DELETION, async || match namespaces.get_opt(&self.name).await {
+            Ok(None) => Ok(()),
+            Ok(Some(left)) => Err(format!("still there: {:?}", left.status)),
+            Err(error) => Err(error.to_string()),
         })
         .await;
     }

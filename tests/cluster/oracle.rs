@@ -39,15 +39,8 @@ pub fn parse(images: &[String]) -> Vec<Result<Reading, String>> {
         .collect();
     let writer = std::thread::spawn(move || stdin.write_all(questions.as_bytes()));
     let output = oracle.wait_with_output().expect("reference-oracle ends");
-    writer
-        .join()
-        .expect("the writer does not panic")
-        .expect("reference-oracle reads all images");
-    assert!(
-        output.status.success(),
-        "reference-oracle: {}",
-        output.status
-    );
+    writer.join().expect("the writer does not panic").expect("reference-oracle reads all images");
+    assert!(output.status.success(), "reference-oracle: {}", output.status);
     let answers: Vec<_> = String::from_utf8(output.stdout)
         .expect("reference-oracle writes UTF-8")
         .lines()

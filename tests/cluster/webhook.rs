@@ -150,12 +150,7 @@ impl NewWebhook {
             log: self.folder.join(format!("{}.log", self.name)),
             scratch: self.folder.join(&self.name),
         });
-        WebhookProcess {
-            port,
-            admin_port,
-            authority: self.authority,
-            process,
-        }
+        WebhookProcess { port, admin_port, authority: self.authority, process }
     }
 }
 
@@ -183,9 +178,8 @@ impl WebhookProcess {
     /// The value of one sample of `/metrics`, named as it is written there, labels and all.
     pub async fn metric(&self, sample: &str) -> Option<f64> {
         let metrics = self.metrics().await;
-        let value = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
+        let value =
+            metrics.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
         value.parse().ok()
     }
 

@@ -33,9 +33,7 @@ async fn a_pod_gets_its_pull_secret_by_the_config_map_and_the_webhooks_own_right
     let cluster = Cluster::exclusive().await;
     cluster.install("cluster-wide").await;
     cluster.configure(CONFIG).await.expect_success();
-    let own = cluster
-        .kubeconfig_for_service_account(SYSTEM_NAMESPACE, "pullpass-webhook")
-        .await;
+    let own = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, "pullpass-webhook").await;
     let webhook = cluster.webhook().config_map().kubeconfig(&own);
     let webhook = webhook.certificate_from_secret(&cluster).await;
     let webhook = webhook.start().await;
@@ -51,12 +49,7 @@ async fn a_pod_gets_its_pull_secret_by_the_config_map_and_the_webhooks_own_right
 #[tokio::test]
 async fn it_answers_directly_and_ends_at_sigterm() {
     let cluster = Cluster::exclusive().await;
-    let webhook = cluster
-        .webhook()
-        .config(CONFIG)
-        .argument("--shutdown-delay=100ms")
-        .start()
-        .await;
+    let webhook = cluster.webhook().config(CONFIG).argument("--shutdown-delay=100ms").start().await;
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",

@@ -76,9 +76,7 @@ impl Client {
     }
 
     pub async fn tls(address: SocketAddr, ca_pem: &str) -> Self {
-        Self::try_tls(address, ca_pem, "pullpass.test")
-            .await
-            .unwrap()
+        Self::try_tls(address, ca_pem, "pullpass.test").await.unwrap()
     }
 
     pub async fn try_tls(address: SocketAddr, ca_pem: &str, name: &str) -> std::io::Result<Self> {
@@ -86,16 +84,12 @@ impl Client {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connector = TlsConnector::from(Arc::new(client_config(ca_pem)));
         let stream = timeout(SOON, connector.connect(name, tcp)).await.unwrap()?;
-        Ok(Self {
-            io: Box::new(stream),
-        })
+        Ok(Self { io: Box::new(stream) })
     }
 
     /// Sends and ignores that the server may have closed already.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = timeout(SOON, self.io.write_all(bytes.as_ref()))
-            .await
-            .expect("sent in time");
+        let _ = timeout(SOON, self.io.write_all(bytes.as_ref())).await.expect("sent in time");
         let _ = self.io.flush().await;
     }
 
@@ -105,17 +99,12 @@ impl Client {
     }
 
     pub async fn answer(&mut self) -> Answer {
-        timeout(SOON, self.read_answer())
-            .await
-            .expect("answered in time")
-            .expect("an answer")
+        timeout(SOON, self.read_answer()).await.expect("answered in time").expect("an answer")
     }
 
     /// The answer, or none if the connection ends first.
     pub async fn answer_or_end(&mut self) -> Option<Answer> {
-        timeout(SOON, self.read_answer())
-            .await
-            .expect("answered or closed in time")
+        timeout(SOON, self.read_answer()).await.expect("answered or closed in time")
     }
 
     async fn read_answer(&mut self) -> Option<Answer> {
@@ -125,14 +114,8 @@ impl Client {
         }
         let head = String::from_utf8(head).unwrap();
         let status = head.split(' ').nth(1)?.parse().unwrap();
-        let mut answer = Answer {
-            status,
-            head,
-            body: String::new(),
-        };
-        let length = answer
-            .header("content-length")
-            .map_or(0, |n| n.parse().unwrap());
+        let mut answer = Answer { status, head, body: String::new() };
+        let length = answer.header("content-length").map_or(0, |n| n.parse().unwrap());
         let mut body = vec![0; length];
         self.io.read_exact(&mut body).await.ok()?;
         answer.body = String::from_utf8(body).unwrap();
@@ -142,9 +125,7 @@ impl Client {
     /// Waits for the server's close and returns what came before it.
     pub async fn closed(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        let _ = timeout(SOON, self.io.read_to_end(&mut rest))
-            .await
-            .expect("closed in time");
+        let _ = timeout(SOON, self.io.read_to_end(&mut rest)).await.expect("closed in time");
         rest
     }
 }
