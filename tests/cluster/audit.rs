@@ -68,9 +68,7 @@ impl Event {
 
     fn notes<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let annotations = self.annotations.iter();
-        annotations
-            .filter(move |(key, _)| key.starts_with(prefix))
-            .map(|(_, value)| value.as_str())
+        annotations.filter(move |(key, _)| key.starts_with(prefix)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -97,12 +95,8 @@ pub fn since(log: &Path, position: u64) -> Vec<Event> {
     // The last line may still be in the writing.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut seen = HashSet::new();
-    let mut events: Vec<Event> = whole
-        .lines()
-        .rev()
-        .map(parse)
-        .filter(|event| seen.insert(event.id.clone()))
-        .collect();
+    let mut events: Vec<Event> =
+        whole.lines().rev().map(parse).filter(|event| seen.insert(event.id.clone())).collect();
     events.reverse();
     events
 }

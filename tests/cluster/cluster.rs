@@ -8,7 +8,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
@@ -43,12 +43,7 @@ impl Cluster {
         let client = control_plane::client(&plane.admin_kubeconfig())
             .await
             .expect("the administrator's kubeconfig is valid");
-        let mut cluster = Self {
-            plane,
-            client,
-            audit_from: 0,
-            _turn: turn,
-        };
+        let mut cluster = Self { plane, client, audit_from: 0, _turn: turn };
         sweep::leftovers(&cluster).await;
         cluster.audit_from = audit::end(&plane.audit_log());
         cluster
@@ -66,8 +61,7 @@ impl Cluster {
 
     /// Runs kubectl as the administrator, with `input` on its stdin.
     pub async fn kubectl(&self, arguments: &[&str], input: Option<&str>) -> kubectl::Output {
-        self.kubectl_as(&self.plane.admin_kubeconfig(), arguments, input)
-            .await
+        self.kubectl_as(&self.plane.admin_kubeconfig(), arguments, input).await
     }
 
     /// Runs kubectl as the holder of a kubeconfig.
@@ -103,10 +97,7 @@ impl Cluster {
     /// Makes a ServiceAccount of these pull secrets in a namespace, or changes it to them.
     pub async fn service_account(&self, namespace: &str, name: &str, pull_secrets: &[&str]) {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let secrets: Vec<Value> = pull_secrets
-            .iter()
-            .map(|name| json!({"name": name}))
-            .collect();
+        let secrets: Vec<Value> = pull_secrets.iter().map(|name| json!({"name": name})).collect();
         let account = json!({
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -114,11 +105,7 @@ impl Cluster {
             "imagePullSecrets": secrets,
         });
         accounts
-            .patch(
-                name,
-                &PatchParams::apply("test").force(),
-                &Patch::Apply(account),
-            )
+            .patch(name, &PatchParams::apply("test").force(), &Patch::Apply(account))
             .await
             .unwrap_or_else(|error| panic!("ServiceAccount {namespace}/{name}: {error}"));
     }
@@ -133,8 +120,7 @@ impl Cluster {
             "data": {"config.yaml": yaml},
         });
         let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
-        self.kubectl(&arguments, Some(&config_map.to_string()))
-            .await
+        self.kubectl(&arguments, Some(&config_map.to_string())).await
     }
 
     /// Writes the Secret `pullpass-tls`, in the namespace that [`Cluster::install`] made.
@@ -164,14 +150,13 @@ impl Cluster {
             ..Default::default()
         };
         let token = accounts
-            .create_token_request(name, &Default::default(), &request)
+            .create_token_request(name, &PostParams::default(), &request)
             .await
             .unwrap_or_else(|error| panic!("no token for {namespace}/{name}: {error}"))
             .status
             .and_then(|status| status.token)
             .expect("the API server fills the status");
-        self.plane
-            .kubeconfig(&format!("{namespace}.{name}"), &token)
+        self.plane.kubeconfig(&format!("{namespace}.{name}"), &token)
     }
 
     /// The requests since this test began that `wanted` picks. The API server may write an event just

@@ -6,7 +6,10 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::{Api, Client, Config, config::Kubeconfig};
+use kube::{
+    Api, Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -17,11 +20,8 @@ use crate::{
     supervised::{Program, Supervised},
 };
 
-const START_DEADLINE: Duration = Duration::from_secs(120);
-const AUDIT_POLICY: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/cluster/audit-policy.yaml"
-);
+const START_DEADLINE: Duration = Duration::from_mins(2);
+const AUDIT_POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/audit-policy.yaml");
 const ADMIN_TOKEN: &str = "test-cluster-admin";
 
 /// The running control plane. It ends with the test process.
@@ -93,10 +93,7 @@ impl ControlPlane {
         );
         let admin = kubeconfig(&folder, &server, &authority, "admin", ADMIN_TOKEN);
         let client = client(&admin).await?;
-        ready("kube-apiserver", &mut api, async || {
-            api_is_ready(&client).await
-        })
-        .await?;
+        ready("kube-apiserver", &mut api, async || api_is_ready(&client).await).await?;
 
         let mut controllers = start_controller_manager(&folder, &admin, &signing_key);
         ready("kube-controller-manager", &mut controllers, async || {
@@ -117,7 +114,7 @@ impl ControlPlane {
 /// A client of the calling test's own runtime.
 pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
     let read = Kubeconfig::read_from(kubeconfig).map_err(|error| error.to_string())?;
-    let config = Config::from_custom_kubeconfig(read, &Default::default())
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
         .await
         .map_err(|error| error.to_string())?;
     Client::try_from(config).map_err(|error| error.to_string())
@@ -155,10 +152,8 @@ fn start_api_server(
     let leaf = authority.issue(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
     let certificate = folder.write("apiserver.crt", leaf.certificate);
     let key = folder.write("apiserver.key", leaf.key);
-    let tokens = folder.write(
-        "tokens.csv",
-        format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"),
-    );
+    let tokens =
+        folder.write("tokens.csv", format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"));
     let path = |path: &Path| path.display().to_string();
     let options = [
         ("etcd-servers", format!("http://127.0.0.1:{etcd_port}")),
@@ -172,14 +167,8 @@ fn start_api_server(
         ("tls-private-key-file", path(&key)),
         ("token-auth-file", path(&tokens)),
         ("authorization-mode", "RBAC".into()),
-        (
-            "service-account-issuer",
-            "https://kubernetes.default.svc".into(),
-        ),
-        (
-            "service-account-key-file",
-            path(&signing_key.with_extension("pub")),
-        ),
+        ("service-account-issuer", "https://kubernetes.default.svc".into()),
+        ("service-account-key-file", path(&signing_key.with_extension("pub"))),
         ("service-account-signing-key-file", path(signing_key)),
         ("audit-policy-file", AUDIT_POLICY.into()),
         ("audit-log-path", path(&folder.path().join("audit.log"))),
@@ -188,11 +177,7 @@ fn start_api_server(
         ("audit-log-maxsize", "100000".into()),
     ];
     let mut command = vec![executable.into()];
-    command.extend(
-        options
-            .iter()
-            .map(|(name, value)| format!("--{name}={value}").into()),
-    );
+    command.extend(options.iter().map(|(name, value)| format!("--{name}={value}").into()));
     Supervised::start(&Program {
         command,
         environment: vec![],
@@ -207,11 +192,7 @@ fn start_controller_manager(folder: &RunFolder, admin: &Path, signing_key: &Path
         command: vec![
             programs::path("kube-controller-manager").into(),
             format!("--kubeconfig={}", admin.display()).into(),
-            format!(
-                "--service-account-private-key-file={}",
-                signing_key.display()
-            )
-            .into(),
+            format!("--service-account-private-key-file={}", signing_key.display()).into(),
             format!("--root-ca-file={}", root_ca.display()).into(),
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
@@ -260,9 +241,7 @@ async fn api_is_ready(client: &Client) -> Result<(), String> {
 }
 
 fn http_get(path: &str) -> axum::http::Request<Vec<u8>> {
-    axum::http::Request::get(path)
-        .body(vec![])
-        .expect("the path is valid")
+    axum::http::Request::get(path).body(vec![]).expect("the path is valid")
 }
 
 /// The controller manager is at work once the first namespace has its ServiceAccount.

@@ -20,10 +20,7 @@ pub struct DeadPort {
 
 impl DeadPort {
     pub fn new() -> Self {
-        Self {
-            port: ports::free(),
-            authority: Authority::new("dead-port"),
-        }
+        Self { port: ports::free(), authority: Authority::new("dead-port") }
     }
 }
 
@@ -54,10 +51,7 @@ impl BlackHole {
 
 impl Endpoint for BlackHole {
     fn port(&self) -> u16 {
-        self.listener
-            .local_addr()
-            .expect("a listener has an address")
-            .port()
+        self.listener.local_addr().expect("a listener has an address").port()
     }
     fn ca_pem(&self) -> String {
         self.authority.pem()

@@ -32,28 +32,19 @@ pub async fn prepare(cluster: &Cluster) {
         "metadata": {"name": CANARY, "labels": {"pullpass.io/inject": "enabled"}},
     });
     Api::<Namespace>::all(cluster.client())
-        .patch(
-            CANARY,
-            &PatchParams::apply("test").force(),
-            &Patch::Apply(namespace),
-        )
+        .patch(CANARY, &PatchParams::apply("test").force(), &Patch::Apply(namespace))
         .await
         .expect("the namespace of the canaries is made");
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), CANARY);
-    eventually("the canaries' ServiceAccount", DEADLINE, async || {
-        accounts.get("default").await
-    })
-    .await;
+    eventually("the canaries' ServiceAccount", DEADLINE, async || accounts.get("default").await)
+        .await;
 }
 
 /// Waits until the mutating configuration is asked about a new Pod.
 pub async fn wait_for_mutating(cluster: &Cluster, configuration: &str) {
     let what = format!("MutatingWebhookConfiguration {configuration} to be in force");
     eventually(&what, DEADLINE, async || {
-        mutating(cluster)
-            .await
-            .iter()
-            .any(|asked| asked == configuration)
+        mutating(cluster).await.iter().any(|asked| asked == configuration)
     })
     .await;
 }
@@ -70,10 +61,7 @@ pub async fn wait_for_no_mutating(cluster: &Cluster) {
 /// Waits until a change of the ConfigMap `pullpass` is, or is not, shown to a validating webhook.
 pub async fn wait_for_validating(cluster: &Cluster, wanted: bool) {
     let what = format!("the validating webhook to be in force: {wanted}");
-    eventually(&what, DEADLINE, async || {
-        validating(cluster).await == wanted
-    })
-    .await;
+    eventually(&what, DEADLINE, async || validating(cluster).await == wanted).await;
 }
 
 /// The mutating configurations that a dry-run Pod met, as the audit log has it.
@@ -82,16 +70,10 @@ async fn mutating(cluster: &Cluster) -> Vec<String> {
     let name = format!("canary-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let log = cluster.control_plane().audit_log();
     let before = audit::end(&log);
-    let params = PostParams {
-        dry_run: true,
-        ..Default::default()
-    };
+    let params = PostParams { dry_run: true, ..Default::default() };
     // A refusal says as much as a success: the audit event tells who was asked.
     let _ = Api::<Pod>::namespaced(cluster.client(), CANARY)
-        .create(
-            &params,
-            &pod(&name).image("registry.invalid/canary").build(),
-        )
+        .create(&params, &pod(&name).image("registry.invalid/canary").build())
         .await;
     let event = eventually("the canary's audit event", DEADLINE, async || {
         audit::since(&log, before)
@@ -113,11 +95,7 @@ async fn validating(cluster: &Cluster) -> bool {
         "data": {"config.yaml": "{"},
     });
     let answer = Api::<ConfigMap>::namespaced(cluster.client(), SYSTEM_NAMESPACE)
-        .patch(
-            "pullpass",
-            &PatchParams::apply("canary").force().dry_run(),
-            &Patch::Apply(broken),
-        )
+        .patch("pullpass", &PatchParams::apply("canary").force().dry_run(), &Patch::Apply(broken))
         .await;
     match answer {
         Err(kube::Error::Api(status)) if status.code == 404 => false,

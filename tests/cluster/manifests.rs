@@ -48,12 +48,8 @@ impl Manifests {
     /// The one object of this kind and name.
     pub fn object(&self, kind: &str, name: &str) -> &Value {
         let found = self.of_kind(kind);
-        let mut named = found
-            .into_iter()
-            .filter(|object| object["metadata"]["name"] == name);
-        named
-            .next()
-            .unwrap_or_else(|| panic!("the manifests have no {kind} {name}"))
+        let mut named = found.into_iter().filter(|object| object["metadata"]["name"] == name);
+        named.next().unwrap_or_else(|| panic!("the manifests have no {kind} {name}"))
     }
 }
 
@@ -64,10 +60,7 @@ impl Cluster {
         let copy = copy_of_deploy();
         let folder = copy.path().join("deploy/overlays").join(overlay);
         let folder = folder.to_str().expect("the path is UTF-8");
-        let yaml = self
-            .kubectl(&["kustomize", folder], None)
-            .await
-            .expect_success();
+        let yaml = self.kubectl(&["kustomize", folder], None).await.expect_success();
         let objects = serde_saphyr::from_multiple(&yaml)
             .unwrap_or_else(|error| panic!("kustomize wrote no YAML for {overlay}: {error}"));
         Manifests { yaml, objects }
@@ -77,20 +70,16 @@ impl Cluster {
     /// ConfigMap.
     pub async fn install(&self, overlay: &str) {
         let manifests = self.render(overlay).await;
-        let items: Vec<&Value> = FOUNDATION
-            .iter()
-            .flat_map(|kind| manifests.of_kind(kind))
-            .collect();
-        self.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
-            .await;
+        let items: Vec<&Value> =
+            FOUNDATION.iter().flat_map(|kind| manifests.of_kind(kind)).collect();
+        self.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items})).await;
     }
 
     /// Registers the overlay's webhook configurations and waits until they are in force. Only their
     /// `clientConfig` differs from the manifest: it names the endpoint, under the manifest's path.
     pub async fn register(&self, overlay: &str, endpoint: &impl Endpoint) {
         let manifests = self.render(overlay).await;
-        self.apply(manifests.object("Namespace", SYSTEM_NAMESPACE))
-            .await;
+        self.apply(manifests.object("Namespace", SYSTEM_NAMESPACE)).await;
         for kind in [MUTATING, VALIDATING] {
             for configuration in manifests.of_kind(kind) {
                 self.apply(&directed(configuration, endpoint)).await;
@@ -131,23 +120,16 @@ pub fn client_config(endpoint: &impl Endpoint, path: &str) -> Value {
 fn copy_of_deploy() -> tempfile::TempDir {
     let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
     let repository = Path::new(REPOSITORY);
-    copy_folder(
-        &repository.join("deploy"),
-        &copy.path().join("deploy"),
-        &|_| true,
-    );
+    copy_folder(&repository.join("deploy"), &copy.path().join("deploy"), &|_| true);
     let certs = copy.path().join("certs");
     copy_folder(&repository.join("certs"), &certs, &|file| {
-        file.extension()
-            .is_some_and(|extension| extension == "yaml")
+        file.extension().is_some_and(|extension| extension == "yaml")
     });
     let authority = Authority::new("pullpass-tests");
     let leaf = authority.issue(&["pullpass-webhook.pullpass-system.svc"]);
-    for (name, content) in [
-        ("ca.crt", authority.pem()),
-        ("tls.crt", leaf.certificate),
-        ("tls.key", leaf.key),
-    ] {
+    for (name, content) in
+        [("ca.crt", authority.pem()), ("tls.crt", leaf.certificate), ("tls.key", leaf.key)]
+    {
         fs::write(certs.join(name), content).expect("the certificate is written");
     }
     copy

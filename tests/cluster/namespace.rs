@@ -16,7 +16,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource,
-    api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::{cluster::Cluster, eventually::eventually};
 
 const CONTROLLERS: Duration = Duration::from_secs(20);
-const DELETION: Duration = Duration::from_secs(60);
+const DELETION: Duration = Duration::from_mins(1);
 
 /// A namespace to be made.
 pub struct NewNamespace<'a> {
@@ -43,11 +43,7 @@ impl<'a> NewNamespace<'a> {
     pub(crate) fn new(cluster: &'a Cluster, prefix: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self {
-            cluster,
-            name: format!("{prefix}-{number}"),
-            labels: BTreeMap::new(),
-        }
+        Self { cluster, name: format!("{prefix}-{number}"), labels: BTreeMap::new() }
     }
 
     /// With exactly this name. Two tests that want the same one wait for its deletion.
@@ -58,9 +54,7 @@ impl<'a> NewNamespace<'a> {
 
     /// With these labels.
     pub fn labelled(mut self, labels: &[(&str, &str)]) -> Self {
-        let labels = labels
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()));
+        let labels = labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         self.labels.extend(labels);
         self
     }
@@ -92,10 +86,7 @@ impl<'a> NewNamespace<'a> {
             namespaces.create(&PostParams::default(), &object).await
         })
         .await;
-        Namespace {
-            name: self.name,
-            client,
-        }
+        Namespace { name: self.name, client }
     }
 }
 
@@ -124,10 +115,7 @@ impl Namespace {
         K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
         K::DynamicType: Default,
     {
-        let params = PostParams {
-            dry_run: true,
-            ..Default::default()
-        };
+        let params = PostParams { dry_run: true, ..Default::default() };
         self.api().create(&params, object).await
     }
 
@@ -169,16 +157,14 @@ impl Namespace {
     pub async fn delete(self) {
         let namespaces: Api<Object> = Api::all(self.client.clone());
         namespaces
-            .delete(&self.name, &Default::default())
+            .delete(&self.name, &DeleteParams::default())
             .await
             .unwrap_or_else(|error| panic!("Namespace {}: {error}", self.name));
         let what = format!("the end of namespace {}", self.name);
-        eventually(&what, DELETION, async || {
-            match namespaces.get_opt(&self.name).await {
-                Ok(None) => Ok(()),
-                Ok(Some(left)) => Err(format!("still there: {:?}", left.status)),
-                Err(error) => Err(error.to_string()),
-            }
+        eventually(&what, DELETION, async || match namespaces.get_opt(&self.name).await {
+            Ok(None) => Ok(()),
+            Ok(Some(left)) => Err(format!("still there: {:?}", left.status)),
+            Err(error) => Err(error.to_string()),
         })
         .await;
     }

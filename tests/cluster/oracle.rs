@@ -33,21 +33,13 @@ pub fn parse(images: &[String]) -> Vec<Result<Reading, String>> {
         .spawn()
         .expect("reference-oracle starts");
     let mut stdin = oracle.stdin.take().expect("stdin is piped");
-    let questions: String = images
-        .iter()
-        .map(|image| format!("{}\n", serde_json::Value::from(image.as_str())))
-        .collect();
+    let questions: Vec<String> =
+        images.iter().map(|image| serde_json::Value::from(image.as_str()).to_string()).collect();
+    let questions = questions.join("\n");
     let writer = std::thread::spawn(move || stdin.write_all(questions.as_bytes()));
     let output = oracle.wait_with_output().expect("reference-oracle ends");
-    writer
-        .join()
-        .expect("the writer does not panic")
-        .expect("reference-oracle reads all images");
-    assert!(
-        output.status.success(),
-        "reference-oracle: {}",
-        output.status
-    );
+    writer.join().expect("the writer does not panic").expect("reference-oracle reads all images");
+    assert!(output.status.success(), "reference-oracle: {}", output.status);
     let answers: Vec<_> = String::from_utf8(output.stdout)
         .expect("reference-oracle writes UTF-8")
         .lines()

@@ -20,9 +20,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, common_name);
+        params.distinguished_name.push(DnType::CommonName, common_name);
         Self(CertifiedIssuer::self_signed(params, key_pair()).expect("an authority is issued"))
     }
 
@@ -42,13 +40,8 @@ impl Authority {
         let mut params = CertificateParams::new(names).expect("the names are valid");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = key_pair();
-        let certificate = params
-            .signed_by(&key, &self.0)
-            .expect("a certificate is issued");
-        Leaf {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate is issued");
+        Leaf { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
 

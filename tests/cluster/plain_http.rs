@@ -19,18 +19,14 @@ pub async fn get(port: u16, path: &str) -> Result<Answer, String> {
     let raw = exchange(port, path)
         .await
         .map_err(|error| format!("GET http://127.0.0.1:{port}{path}: {error}"))?;
-    let (head, body) = raw
-        .split_once("\r\n\r\n")
-        .ok_or_else(|| format!("no HTTP answer: {raw:?}"))?;
+    let (head, body) =
+        raw.split_once("\r\n\r\n").ok_or_else(|| format!("no HTTP answer: {raw:?}"))?;
     let status = head
         .split_ascii_whitespace()
         .nth(1)
         .and_then(|code| code.parse().ok())
         .ok_or_else(|| format!("no HTTP status: {head:?}"))?;
-    Ok(Answer {
-        status,
-        body: body.to_string(),
-    })
+    Ok(Answer { status, body: body.to_string() })
 }
 
 async fn exchange(port: u16, path: &str) -> std::io::Result<String> {

@@ -10,10 +10,7 @@ use kube::api::ObjectMeta;
 /// A Pod without containers yet.
 pub fn pod(name: &str) -> PodBuilder {
     PodBuilder {
-        metadata: ObjectMeta {
-            name: Some(name.into()),
-            ..Default::default()
-        },
+        metadata: ObjectMeta { name: Some(name.into()), ..Default::default() },
         spec: PodSpec::default(),
     }
 }
@@ -21,18 +18,13 @@ pub fn pod(name: &str) -> PodBuilder {
 /// The names in `spec.imagePullSecrets`, in order.
 pub fn pull_secrets(pod: &Pod) -> Vec<String> {
     let secrets = pod.spec.iter().flat_map(|spec| &spec.image_pull_secrets);
-    secrets
-        .flatten()
-        .map(|secret| secret.name.clone())
-        .collect()
+    secrets.flatten().map(|secret| secret.name.clone()).collect()
 }
 
 /// The images of its containers, in order.
 pub fn images(pod: &Pod) -> Vec<String> {
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    containers
-        .filter_map(|container| container.image.clone())
-        .collect()
+    containers.filter_map(|container| container.image.clone()).collect()
 }
 
 /// A Pod in the making.
@@ -62,10 +54,7 @@ impl PodBuilder {
         let volumes = self.spec.volumes.get_or_insert_default();
         volumes.push(Volume {
             name: format!("volume-{}", volumes.len()),
-            image: Some(ImageVolumeSource {
-                reference: Some(reference.into()),
-                pull_policy: None,
-            }),
+            image: Some(ImageVolumeSource { reference: Some(reference.into()), pull_policy: None }),
             ..Default::default()
         });
         self
@@ -104,20 +93,12 @@ impl PodBuilder {
 
     /// The Pod.
     pub fn build(self) -> Pod {
-        Pod {
-            metadata: self.metadata,
-            spec: Some(self.spec),
-            status: None,
-        }
+        Pod { metadata: self.metadata, spec: Some(self.spec), status: None }
     }
 }
 
 fn container(name: String, image: &str) -> Container {
-    Container {
-        name,
-        image: Some(image.into()),
-        ..Default::default()
-    }
+    Container { name, image: Some(image.into()), ..Default::default() }
 }
 
 fn insert(map: &mut Option<BTreeMap<String, String>>, key: &str, value: &str) {

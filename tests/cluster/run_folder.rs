@@ -28,10 +28,7 @@ impl RunFolder {
         let owner = File::create(path.join(OWNER))
             .and_then(|file| file.try_lock().map(|()| file).map_err(Into::into))
             .map_err(|error| format!("cannot lock {OWNER} in {}: {error}", path.display()))?;
-        Ok(Self {
-            path,
-            _owner: owner,
-        })
+        Ok(Self { path, _owner: owner })
     }
 
     /// The folder itself.

@@ -37,19 +37,14 @@ pub struct SidecarInjector {
 }
 
 impl SidecarInjector {
-    /// Serves on the test's own runtime; the added container has this image.
-    pub async fn start(image: &str) -> Self {
+    /// Serves on the runtime of the calling test; the added container has this image.
+    pub fn start(image: &str) -> Self {
         let authority = Authority::new(NAME);
         let tls = tls(&authority.issue(&["127.0.0.1"]));
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        listener
-            .set_nonblocking(true)
-            .expect("the listener serves tokio");
-        let port = listener
-            .local_addr()
-            .expect("a listener has an address")
-            .port();
+        listener.set_nonblocking(true).expect("the listener serves tokio");
+        let port = listener.local_addr().expect("a listener has an address").port();
 
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
@@ -65,12 +60,7 @@ impl SidecarInjector {
             .expect("the listener is taken over")
             .handle(handle.clone());
         tokio::spawn(server.serve(router.into_make_service()));
-        Self {
-            port,
-            authority,
-            calls,
-            handle,
-        }
+        Self { port, authority, calls, handle }
     }
 
     /// How often it was asked.
@@ -131,10 +121,7 @@ fn tls(leaf: &Leaf) -> RustlsConfig {
 fn answer(review: AdmissionReview<Pod>, image: &str) -> Value {
     let request = review.request.expect("the API server sends a request");
     let mut response = json!({"uid": request.uid, "allowed": true});
-    let containers = request
-        .object
-        .and_then(|pod| pod.spec)
-        .map(|spec| spec.containers);
+    let containers = request.object.and_then(|pod| pod.spec).map(|spec| spec.containers);
     let present = containers.is_some_and(|all| all.iter().any(|container| container.name == NAME));
     if request.operation == Operation::Create && !present {
         let patch = json!([{

@@ -17,22 +17,12 @@ const SOON: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn controllers_make_pods_and_end_namespaces() {
     let cluster = Cluster::exclusive().await;
-    let namespace = cluster
-        .namespace("team")
-        .labelled(&[("tier", "paid")])
-        .create()
-        .await;
+    let namespace = cluster.namespace("team").labelled(&[("tier", "paid")]).create().await;
     let template = pod("template").image("gcr.io/p/a").build();
 
-    namespace
-        .create(&deployment("web", &template))
-        .await
-        .unwrap();
+    namespace.create(&deployment("web", &template)).await.unwrap();
     namespace.create(&job("once", &template)).await.unwrap();
-    namespace
-        .create(&cron_job("often", &template))
-        .await
-        .unwrap();
+    namespace.create(&cron_job("often", &template)).await.unwrap();
     namespace.make_due("often").await;
 
     for app in ["app=web", "app=once", "app=often"] {
@@ -66,9 +56,7 @@ async fn a_pod_is_stored_as_it_was_built() {
 async fn a_pod_gets_the_pull_secrets_of_its_service_account() {
     let cluster = Cluster::exclusive().await;
     let namespace = cluster.namespace("team").create().await;
-    cluster
-        .service_account(&namespace.name, "builder", &["account"])
-        .await;
+    cluster.service_account(&namespace.name, "builder", &["account"]).await;
 
     let pod = pod("a").image("a").service_account("builder").build();
     let stored = namespace.create(&pod).await.unwrap();
@@ -80,17 +68,10 @@ async fn a_pod_gets_the_pull_secrets_of_its_service_account() {
 async fn a_service_account_has_a_kubeconfig_and_no_rights() {
     let cluster = Cluster::exclusive().await;
     let namespace = cluster.namespace("team").create().await;
-    let kubeconfig = cluster
-        .kubeconfig_for_service_account(&namespace.name, "default")
-        .await;
+    let kubeconfig = cluster.kubeconfig_for_service_account(&namespace.name, "default").await;
 
-    let refused = cluster
-        .kubectl_as(
-            &kubeconfig,
-            &["get", "secrets", "-n", &namespace.name],
-            None,
-        )
-        .await;
+    let refused =
+        cluster.kubectl_as(&kubeconfig, &["get", "secrets", "-n", &namespace.name], None).await;
 
     assert!(!refused.success);
     let user = format!("system:serviceaccount:{}:default", namespace.name);
@@ -116,25 +97,18 @@ async fn the_control_plane_is_of_the_pinned_version() {
     if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
         assert_eq!(version.git_version, pinned);
     }
-    println!(
-        "{} was ready after {:?}",
-        version.git_version,
-        cluster.control_plane().started_in()
-    );
+    println!("{} was ready after {:?}", version.git_version, cluster.control_plane().started_in());
 }
 
 #[tokio::test]
 async fn a_second_webhook_adds_its_container() {
     let cluster = Cluster::exclusive().await;
     let namespace = cluster.namespace("team").create().await;
-    let injector = SidecarInjector::start("quay.io/mesh/proxy").await;
+    let injector = SidecarInjector::start("quay.io/mesh/proxy");
     cluster.register_sidecar_injector(&injector).await;
     let before = injector.calls();
 
-    let stored = namespace
-        .create(&pod("a").image("gcr.io/p/a").build())
-        .await
-        .unwrap();
+    let stored = namespace.create(&pod("a").image("gcr.io/p/a").build()).await.unwrap();
 
     assert_eq!(images(&stored), ["gcr.io/p/a", "quay.io/mesh/proxy"]);
     assert_eq!(injector.calls(), before + 1);
@@ -144,7 +118,7 @@ async fn a_second_webhook_adds_its_container() {
 async fn the_test_before_leaves_nothing() {
     let cluster = Cluster::exclusive().await;
     let namespace = cluster.namespace("team").create().await;
-    let injector = SidecarInjector::start("quay.io/mesh/proxy").await;
+    let injector = SidecarInjector::start("quay.io/mesh/proxy");
     cluster.register_sidecar_injector(&injector).await;
     let name = namespace.name.clone();
     drop((injector, cluster));
@@ -152,17 +126,10 @@ async fn the_test_before_leaves_nothing() {
     let cluster = Cluster::exclusive().await;
 
     let namespace = cluster.namespace("team").create().await;
-    let stored = namespace
-        .create(&pod("a").image("a").build())
-        .await
-        .unwrap();
+    let stored = namespace.create(&pod("a").image("a").build()).await.unwrap();
     assert_eq!(images(&stored), ["a"]);
-    let left = cluster
-        .kubectl(
-            &["get", "namespace", &name, "-o", "jsonpath={.status.phase}"],
-            None,
-        )
-        .await;
+    let left =
+        cluster.kubectl(&["get", "namespace", &name, "-o", "jsonpath={.status.phase}"], None).await;
     assert!(!left.success || left.stdout == "Terminating", "{left:?}");
 }
 
@@ -171,16 +138,10 @@ async fn a_dead_port_refuses_and_a_black_hole_is_silent() {
     use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
     let dead = DeadPort::new();
-    assert!(
-        TcpStream::connect(("127.0.0.1", dead.port()))
-            .await
-            .is_err()
-    );
+    assert!(TcpStream::connect(("127.0.0.1", dead.port())).await.is_err());
 
     let hole = BlackHole::open();
-    let mut stream = TcpStream::connect(("127.0.0.1", hole.port()))
-        .await
-        .unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", hole.port())).await.unwrap();
     let silence = timeout(Duration::from_millis(100), stream.read_u8()).await;
     assert!(silence.is_err());
 }
@@ -188,12 +149,7 @@ async fn a_dead_port_refuses_and_a_black_hole_is_silent() {
 #[test]
 fn the_oracle_reads_as_the_kubelet_does() {
     let digest = format!("sha256:{}", "a".repeat(64));
-    let images = [
-        "nginx",
-        "gcr.io/p/a:1",
-        "a b\n\"",
-        &format!("h:5/a@{digest}"),
-    ];
+    let images = ["nginx", "gcr.io/p/a:1", "a b\n\"", &format!("h:5/a@{digest}")];
 
     let answers = oracle::parse(&images.map(String::from));
 

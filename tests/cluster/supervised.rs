@@ -47,11 +47,7 @@ impl Supervised {
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", program.command));
-        Self {
-            leash: supervisor.stdin.take(),
-            supervisor,
-            log: program.log.clone(),
-        }
+        Self { leash: supervisor.stdin.take(), supervisor, log: program.log.clone() }
     }
 
     /// Sends a signal by its name without SIG, such as `TERM`.
@@ -62,9 +58,7 @@ impl Supervised {
 
     /// How the program ended, if it did. Death by signal N is exit code 128 + N.
     pub fn exited(&mut self) -> Option<ExitStatus> {
-        self.supervisor
-            .try_wait()
-            .expect("the supervisor is a child of this process")
+        self.supervisor.try_wait().expect("the supervisor is a child of this process")
     }
 
     /// All that the program has written to stdout and stderr.

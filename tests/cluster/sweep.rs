@@ -45,16 +45,8 @@ pub async fn leftovers(cluster: &Cluster) {
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let webhooks = remove(&mutating, &every).await + remove(&validating, &every).await;
-    remove(
-        &Api::<ValidatingAdmissionPolicyBinding>::all(client.clone()),
-        &every,
-    )
-    .await;
-    remove(
-        &Api::<ValidatingAdmissionPolicy>::all(client.clone()),
-        &every,
-    )
-    .await;
+    remove(&Api::<ValidatingAdmissionPolicyBinding>::all(client.clone()), &every).await;
+    remove(&Api::<ValidatingAdmissionPolicy>::all(client.clone()), &every).await;
     if webhooks > 0 {
         in_force::wait_for_no_mutating(cluster).await;
         in_force::wait_for_validating(cluster, false).await;
@@ -102,10 +94,8 @@ where
 
 async fn namespaces(cluster: &Cluster) {
     let namespaces: Api<Namespace> = Api::all(cluster.client());
-    let found = namespaces
-        .list_metadata(&ListParams::default())
-        .await
-        .expect("namespaces are listed");
+    let found =
+        namespaces.list_metadata(&ListParams::default()).await.expect("namespaces are listed");
     for namespace in found {
         let name = namespace.name_any();
         let ending = namespace.metadata.deletion_timestamp.is_some();

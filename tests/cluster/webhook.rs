@@ -150,12 +150,7 @@ impl NewWebhook {
             log: self.folder.join(format!("{}.log", self.name)),
             scratch: self.folder.join(&self.name),
         });
-        WebhookProcess {
-            port,
-            admin_port,
-            authority: self.authority,
-            process,
-        }
+        WebhookProcess { port, admin_port, authority: self.authority, process }
     }
 }
 
@@ -163,11 +158,6 @@ impl WebhookProcess {
     /// The URL of a path on its TLS port.
     pub fn url(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}{path}", self.port)
-    }
-
-    /// Its plain-HTTP admin port.
-    pub fn admin_port(&self) -> u16 {
-        self.admin_port
     }
 
     /// What `/readyz` says.
@@ -183,9 +173,8 @@ impl WebhookProcess {
     /// The value of one sample of `/metrics`, named as it is written there, labels and all.
     pub async fn metric(&self, sample: &str) -> Option<f64> {
         let metrics = self.metrics().await;
-        let value = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
+        let value =
+            metrics.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
         value.parse().ok()
     }
 

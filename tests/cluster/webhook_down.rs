@@ -31,10 +31,8 @@ async fn pods_are_created_without_an_answer(endpoint: &impl Endpoint) {
     cluster.register("cluster-wide", endpoint).await;
 
     let started = Instant::now();
-    let stored = namespace
-        .create(&pod("a").image("gcr.io/p/a").secret("own").build())
-        .await
-        .unwrap();
+    let stored =
+        namespace.create(&pod("a").image("gcr.io/p/a").secret("own").build()).await.unwrap();
     let took = started.elapsed();
 
     assert_eq!(pull_secrets(&stored), ["own"]);

@@ -17,10 +17,7 @@ pub fn deployment(name: &str, pod: &Pod) -> Deployment {
     Deployment {
         metadata: named(name),
         spec: DeploymentSpec {
-            selector: LabelSelector {
-                match_labels: Some(app(name)),
-                ..Default::default()
-            },
+            selector: LabelSelector { match_labels: Some(app(name)), ..Default::default() },
             template: template(name, pod),
             ..Default::default()
         },
@@ -30,11 +27,7 @@ pub fn deployment(name: &str, pod: &Pod) -> Deployment {
 
 /// A Job that runs once.
 pub fn job(name: &str, pod: &Pod) -> Job {
-    Job {
-        metadata: named(name),
-        spec: Some(job_spec(name, pod)),
-        status: None,
-    }
+    Job { metadata: named(name), spec: Some(job_spec(name, pod)), status: None }
 }
 
 /// A CronJob of every minute; `Namespace::make_due` spares the wait.
@@ -43,10 +36,7 @@ pub fn cron_job(name: &str, pod: &Pod) -> CronJob {
         metadata: named(name),
         spec: CronJobSpec {
             schedule: "* * * * *".into(),
-            job_template: JobTemplateSpec {
-                metadata: None,
-                spec: Some(job_spec(name, pod)),
-            },
+            job_template: JobTemplateSpec { metadata: None, spec: Some(job_spec(name, pod)) },
             ..Default::default()
         },
         status: None,
@@ -58,10 +48,7 @@ fn job_spec(name: &str, pod: &Pod) -> JobSpec {
     if let Some(spec) = &mut template.spec {
         spec.restart_policy = Some("Never".into());
     }
-    JobSpec {
-        template,
-        ..Default::default()
-    }
+    JobSpec { template, ..Default::default() }
 }
 
 fn template(name: &str, pod: &Pod) -> PodTemplateSpec {
@@ -78,10 +65,7 @@ fn template(name: &str, pod: &Pod) -> PodTemplateSpec {
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name.into()),
-        ..Default::default()
-    }
+    ObjectMeta { name: Some(name.into()), ..Default::default() }
 }
 
 fn app(name: &str) -> BTreeMap<String, String> {
