@@ -8,7 +8,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
@@ -150,7 +150,7 @@ impl Cluster {
             ..Default::default()
         };
         let token = accounts
-            .create_token_request(name, &Default::default(), &request)
+            .create_token_request(name, &PostParams::default(), &request)
             .await
             .unwrap_or_else(|error| panic!("no token for {namespace}/{name}: {error}"))
             .status

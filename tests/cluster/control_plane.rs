@@ -6,7 +6,10 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::{Api, Client, Config, config::Kubeconfig};
+use kube::{
+    Api, Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -17,7 +20,7 @@ use crate::{
     supervised::{Program, Supervised},
 };
 
-const START_DEADLINE: Duration = Duration::from_secs(120);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 const AUDIT_POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/audit-policy.yaml");
 const ADMIN_TOKEN: &str = "test-cluster-admin";
 
@@ -111,7 +114,7 @@ impl ControlPlane {
 /// A client of the calling test's own runtime.
 pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
     let read = Kubeconfig::read_from(kubeconfig).map_err(|error| error.to_string())?;
-    let config = Config::from_custom_kubeconfig(read, &Default::default())
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
         .await
         .map_err(|error| error.to_string())?;
     Client::try_from(config).map_err(|error| error.to_string())

@@ -16,7 +16,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource,
-    api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::{cluster::Cluster, eventually::eventually};
 
 const CONTROLLERS: Duration = Duration::from_secs(20);
-const DELETION: Duration = Duration::from_secs(60);
+const DELETION: Duration = Duration::from_mins(1);
 
 /// A namespace to be made.
 pub struct NewNamespace<'a> {
@@ -157,7 +157,7 @@ impl Namespace {
     pub async fn delete(self) {
         let namespaces: Api<Object> = Api::all(self.client.clone());
         namespaces
-            .delete(&self.name, &Default::default())
+            .delete(&self.name, &DeleteParams::default())
             .await
             .unwrap_or_else(|error| panic!("Namespace {}: {error}", self.name));
         let what = format!("the end of namespace {}", self.name);

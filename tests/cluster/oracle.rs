@@ -33,10 +33,9 @@ pub fn parse(images: &[String]) -> Vec<Result<Reading, String>> {
         .spawn()
         .expect("reference-oracle starts");
     let mut stdin = oracle.stdin.take().expect("stdin is piped");
-    let questions: String = images
-        .iter()
-        .map(|image| format!("{}\n", serde_json::Value::from(image.as_str())))
-        .collect();
+    let questions: Vec<String> =
+        images.iter().map(|image| serde_json::Value::from(image.as_str()).to_string()).collect();
+    let questions = questions.join("\n");
     let writer = std::thread::spawn(move || stdin.write_all(questions.as_bytes()));
     let output = oracle.wait_with_output().expect("reference-oracle ends");
     writer.join().expect("the writer does not panic").expect("reference-oracle reads all images");

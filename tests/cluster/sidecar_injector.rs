@@ -37,8 +37,8 @@ pub struct SidecarInjector {
 }
 
 impl SidecarInjector {
-    /// Serves on the test's own runtime; the added container has this image.
-    pub async fn start(image: &str) -> Self {
+    /// Serves on the runtime of the calling test; the added container has this image.
+    pub fn start(image: &str) -> Self {
         let authority = Authority::new(NAME);
         let tls = tls(&authority.issue(&["127.0.0.1"]));
         let listener =

@@ -104,7 +104,7 @@ async fn the_control_plane_is_of_the_pinned_version() {
 async fn a_second_webhook_adds_its_container() {
     let cluster = Cluster::exclusive().await;
     let namespace = cluster.namespace("team").create().await;
-    let injector = SidecarInjector::start("quay.io/mesh/proxy").await;
+    let injector = SidecarInjector::start("quay.io/mesh/proxy");
     cluster.register_sidecar_injector(&injector).await;
     let before = injector.calls();
 
@@ -118,7 +118,7 @@ async fn a_second_webhook_adds_its_container() {
 async fn the_test_before_leaves_nothing() {
     let cluster = Cluster::exclusive().await;
     let namespace = cluster.namespace("team").create().await;
-    let injector = SidecarInjector::start("quay.io/mesh/proxy").await;
+    let injector = SidecarInjector::start("quay.io/mesh/proxy");
     cluster.register_sidecar_injector(&injector).await;
     let name = namespace.name.clone();
     drop((injector, cluster));

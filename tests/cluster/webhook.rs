@@ -160,11 +160,6 @@ impl WebhookProcess {
         format!("https://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Its plain-HTTP admin port.
-    pub fn admin_port(&self) -> u16 {
-        self.admin_port
-    }
-
     /// What `/readyz` says.
     pub async fn ready(&self) -> Answer {
         self.admin("/readyz").await

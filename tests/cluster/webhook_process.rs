@@ -49,7 +49,12 @@ async fn a_pod_gets_its_pull_secret_by_the_config_map_and_the_webhooks_own_right
 #[tokio::test]
 async fn it_answers_directly_and_ends_at_sigterm() {
     let cluster = Cluster::exclusive().await;
-    let webhook = cluster.webhook().config(CONFIG).argument("--shutdown-delay=100ms").start().await;
+    let webhook = cluster
+        .webhook()
+        .config(CONFIG)
+        .environment("PULLPASS_SHUTDOWN_DELAY", "100ms")
+        .start()
+        .await;
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -68,6 +73,7 @@ async fn it_answers_directly_and_ends_at_sigterm() {
     assert_eq!(answer["response"]["uid"], "1");
     assert_eq!(answer["response"]["allowed"], true);
     assert_eq!(webhook.ready().await.status, 200);
-    assert!(webhook.metrics().await.contains("# EOF"));
+    assert_eq!(webhook.metric("pullpass_ready").await, Some(1.0));
+    assert!(webhook.log().lines().all(|line| line.starts_with('{')));
     assert_eq!(webhook.terminate().await.code(), Some(0));
 }
