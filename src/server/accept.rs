@@ -109,7 +109,7 @@ impl Inner {
         };
         Ok(Seat::take(
             share,
-            self.metrics.server.connections(self.listener),
+            self.metrics.server.connections.of(self.listener),
         ))
     }
 

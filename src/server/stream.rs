@@ -47,10 +47,10 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn take(share: Share, gauge: &Gauge) -> Self {
+    pub(super) fn take(share: Share, gauge: Gauge) -> Self {
         gauge.inc();
         Self {
-            gauge: gauge.clone(),
+            gauge,
             _share: share,
         }
     }

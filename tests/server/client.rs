@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -82,9 +83,24 @@ impl Client {
     }
 
     pub async fn try_tls(address: SocketAddr, ca_pem: &str, name: &str) -> std::io::Result<Self> {
+        Self::with(client_config(ca_pem, &[&TLS13, &TLS12]), address, name).await
+    }
+
+    pub async fn tls_of_version(
+        address: SocketAddr,
+        ca_pem: &str,
+        version: &'static SupportedProtocolVersion,
+    ) -> Self {
+        let mut config = client_config(ca_pem, &[version]);
+        // As Go's client offers them.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self::with(config, address, "pullpass.test").await.unwrap()
+    }
+
+    async fn with(config: ClientConfig, address: SocketAddr, name: &str) -> std::io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        let connector = TlsConnector::from(Arc::new(client_config(ca_pem)));
+        let connector = TlsConnector::from(Arc::new(config));
         let stream = timeout(SOON, connector.connect(name, tcp)).await.unwrap()?;
         Ok(Self {
             io: Box::new(stream),
@@ -109,13 +125,6 @@ impl Client {
             .await
             .expect("answered in time")
             .expect("an answer")
-    }
-
-    /// The answer, or none if the connection ends first.
-    pub async fn answer_or_end(&mut self) -> Option<Answer> {
-        timeout(SOON, self.read_answer())
-            .await
-            .expect("answered or closed in time")
     }
 
     async fn read_answer(&mut self) -> Option<Answer> {
@@ -149,14 +158,14 @@ impl Client {
     }
 }
 
-fn client_config(ca_pem: &str) -> ClientConfig {
+fn client_config(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth()
