@@ -109,10 +109,13 @@ impl Client {
 
     /// Sends and ignores that the server may have closed already.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = timeout(SOON, self.io.write_all(bytes.as_ref()))
-            .await
-            .expect("sent in time");
-        let _ = self.io.flush().await;
+        let _ = self.try_send(bytes).await;
+    }
+
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        let sent = timeout(SOON, self.io.write_all(bytes.as_ref())).await;
+        sent.expect("sent in time")?;
+        self.io.flush().await
     }
 
     pub async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {

@@ -1,7 +1,9 @@
 //! What is refused request by request, in words.
 
+use std::time::Duration;
+
 use crate::client::{Client, post, review};
-use crate::site::Site;
+use crate::site::{Site, eventually};
 use pullpass::server::Bound;
 use pullpass::telemetry::metrics::{Code, Endpoint};
 
@@ -49,6 +51,38 @@ async fn fault_12_a_body_over_the_cap_gets_413() {
     let chunk = format!("258\r\n{}\r\n", "x".repeat(600));
     let answer = client.ask(format!("{chunk}{chunk}0\r\n\r\n")).await;
     assert_eq!(answer.status, 413, "without an announced length too");
+}
+
+/// A reset would throw away an answer that is still on its way.
+#[tokio::test]
+async fn fault_12_a_refused_client_that_sends_on_is_not_reset() {
+    let site = Site::start(|limits| {
+        limits.body_bytes = 1000;
+        limits.linger = crate::client::SOON;
+    })
+    .await;
+    let mut client = site.client().await;
+    let request = review(&"x".repeat(3_000_000));
+    let (head, rest) = request.split_at(200);
+    assert_eq!(client.ask(head).await.status, 413);
+    for part in rest.chunks(100_000) {
+        client.try_send(part).await.expect("not reset");
+    }
+    drop(client);
+    eventually("the connection is given back", || site.connections() == 0).await;
+}
+
+#[tokio::test]
+async fn fault_12_nor_is_it_waited_for_long() {
+    let site = Site::start(|limits| {
+        limits.body_bytes = 1000;
+        limits.linger = Duration::from_millis(100);
+    })
+    .await;
+    let mut client = site.client().await;
+    let request = review(&"x".repeat(3_000_000));
+    assert_eq!(client.ask(&request[..200]).await.status, 413);
+    eventually("the connection is given back", || site.connections() == 0).await;
 }
 
 #[tokio::test]
