@@ -17,6 +17,8 @@ pub(super) fn classify(error: &io::Error, has_certificate: bool) -> HandshakeFai
             PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::SupportedVersionsExtensionRequired
+            // It came with TLS 1.2: who does not send it is older.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         )
         | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
@@ -31,7 +33,9 @@ pub(super) fn classify(error: &io::Error, has_certificate: bool) -> HandshakeFai
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA,
+            | AlertDescription::UnknownCA
+            // Signed by another authority of the same name: a stale caBundle.
+            | AlertDescription::DecryptError,
         ) => HandshakeFailure::ClientRejectedCertificate,
         _ if !has_certificate => HandshakeFailure::NoCertificate,
         _ => HandshakeFailure::Other,

@@ -34,7 +34,8 @@ pub struct Limits {
     pub connection_max_age: Duration,
     /// The number of requests after which a connection is told to close.
     pub connection_max_requests: u32,
-    /// Bytes in the head of a request; more get 431. hyper takes at least 8192.
+    /// Bytes in the head of a request; more get 431. At least 8192. Each connection's read buffer
+    /// may grow to this.
     pub header_bytes: usize,
     /// Fields in the head of a request; more get 431.
     pub header_count: usize,
@@ -55,7 +56,7 @@ impl Default for Limits {
             linger: Duration::from_secs(1),
             connection_max_age: Duration::from_secs(5 * 60),
             connection_max_requests: 10_000,
-            header_bytes: 64 * 1024,
+            header_bytes: 16 * 1024,
             header_count: 64,
         }
     }
@@ -91,14 +92,21 @@ pub struct DurationError {
     reason: String,
 }
 
-/// Reads a duration such as `500ms`, `5s`, `2m` or `1h 30m`; not negative.
+/// Longer than any deadline here needs, and short enough that a point in time can be told.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads a duration such as `500ms`, `5s`, `2m` or `1h 30m`, from nothing to a day.
 ///
 /// # Errors
 /// If it is none.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let refused = |reason: String| DurationError { text: text.to_owned(), reason };
     let signed = SignedDuration::from_str(text).map_err(|error| refused(error.to_string()))?;
-    Duration::try_from(signed).map_err(|_| refused("it is negative".to_owned()))
+    match Duration::try_from(signed) {
+        Ok(duration) if duration > LONGEST => Err(refused("it is longer than a day".to_owned())),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err(refused("it is negative".to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused_with_an_example() {
-        for text in ["", "5", "-5s", "five", "1 parsec"] {
+        for text in ["", "5", "-5s", "five", "1 parsec", "25h"] {
             let error = parse_duration(text).unwrap_err().to_string();
             assert!(error.contains("write e.g. 500ms"), "{error}");
         }

@@ -47,9 +47,12 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn take(share: Share, gauge: &Gauge) -> Self {
+    pub(super) fn take(share: Share, gauge: Gauge) -> Self {
         gauge.inc();
-        Self { gauge: gauge.clone(), _share: share }
+        Self {
+            gauge,
+            _share: share,
+        }
     }
 }
 
@@ -238,7 +241,9 @@ struct Timer {
 
 impl Timer {
     fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }

@@ -9,7 +9,8 @@ use tracing::debug;
 
 use super::shutdown::{Aborted, Shutdown};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// Any error, as tasks return it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why the process stops other than in good order.
 #[derive(Debug, Error)]
@@ -39,6 +40,24 @@ pub enum TaskError {
     Aborted(#[from] Aborted),
 }
 
+/// What a task may come back with: nothing, or a result.
+pub trait Outcome {
+    /// The same as a result.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Runs until it is aborted when the listeners have ended.
@@ -62,29 +81,26 @@ impl Tasks {
 
     /// Starts a task that runs for the life of the process: a watch, a reload loop. It is aborted
     /// when the listeners have ended; its end before that stops the process.
-    pub fn spawn<F, E>(&mut self, name: &'static str, task: F)
+    pub fn spawn<F>(&mut self, name: &'static str, task: F)
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<BoxError>,
+        F: Future<Output: Outcome> + Send + 'static,
     {
         self.start(name, Kind::Background, task);
     }
 
     /// Starts a listener: a task that ends by itself once draining has begun.
-    pub fn spawn_listener<F, E>(&mut self, name: &'static str, task: F)
+    pub fn spawn_listener<F>(&mut self, name: &'static str, task: F)
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<BoxError>,
+        F: Future<Output: Outcome> + Send + 'static,
     {
         self.start(name, Kind::Listener, task);
     }
 
-    fn start<F, E>(&mut self, name: &'static str, kind: Kind, task: F)
+    fn start<F>(&mut self, name: &'static str, kind: Kind, task: F)
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<BoxError>,
+        F: Future<Output: Outcome> + Send + 'static,
     {
-        let handle = self.set.spawn(async { task.await.map_err(Into::into) });
+        let handle = self.set.spawn(async { task.await.into_result() });
         self.names.insert(handle.id(), (name, kind));
     }
 
@@ -117,8 +133,15 @@ impl Tasks {
                 Ok((id, outcome)) => (id, Ok(outcome)),
                 Err(error) => (error.id(), Err(error)),
             };
-            let (name, kind) = self.names.remove(&id).unwrap_or(("unknown", Kind::Background));
-            judge(name, outcome, kind == Kind::Listener && shutdown.is_draining())?;
+            let (name, kind) = self
+                .names
+                .remove(&id)
+                .unwrap_or(("unknown", Kind::Background));
+            judge(
+                name,
+                outcome,
+                kind == Kind::Listener && shutdown.is_draining(),
+            )?;
             debug!(name, "listener drained");
         }
         Ok(())
@@ -158,7 +181,14 @@ mod tests {
     async fn the_end_of_a_task_is_an_error_that_names_it() {
         let mut tasks = with_listener();
         tasks.spawn("watch", ready(Ok::<(), io::Error>(())));
-        assert!(matches!(run(tasks).await, Err(TaskError::Ended { name: "watch" })));
+        assert!(matches!(
+            run(tasks).await,
+            Err(TaskError::Ended { name: "watch" })
+        ));
+    }
+
+    async fn panics() {
+        panic!("in a task");
     }
 
     #[tokio::test]
@@ -169,11 +199,11 @@ mod tests {
         assert_eq!(error.to_string(), "the task `watch` failed: gone");
 
         let mut tasks = with_listener();
-        tasks.spawn("watch", async {
-            let nothing: Option<io::Result<()>> = None;
-            nothing.expect("a panic in a task")
-        });
-        assert!(matches!(run(tasks).await, Err(TaskError::Panicked { name: "watch" })));
+        tasks.spawn("watch", panics());
+        assert!(matches!(
+            run(tasks).await,
+            Err(TaskError::Panicked { name: "watch" })
+        ));
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// The content type of what [`Metrics::encode`](super::Metrics::encode) writes.
@@ -93,6 +94,45 @@ impl<L: Label> EncodeMetric for Counters<L> {
 
     fn metric_type(&self) -> MetricType {
         MetricType::Counter
+    }
+}
+
+/// One gauge for each value of `L`, all exposed from the start.
+#[derive(Clone, Debug)]
+pub struct Gauges<L> {
+    cells: Arc<[Gauge]>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Gauges<L> {
+    /// Registers the family.
+    pub fn register(registry: &mut Registry, name: &str, help: &str) -> Self {
+        let cells = L::ALL.iter().map(|_| Gauge::default()).collect();
+        let family = Self {
+            cells,
+            label: PhantomData,
+        };
+        registry.register(name, help, family.clone());
+        family
+    }
+
+    /// The gauge of one value.
+    pub fn of(&self, value: L) -> Gauge {
+        self.cells.get(value.index()).cloned().unwrap_or_default()
+    }
+}
+
+impl<L: Label> EncodeMetric for Gauges<L> {
+    fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
+        for (value, cell) in L::ALL.iter().zip(self.cells.iter()) {
+            let labels = [(L::KEY, value.as_str())];
+            cell.encode(encoder.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
     }
 }
 

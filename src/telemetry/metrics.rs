@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::admission::{AdmissionMetrics, ConfigMetrics};
 pub use super::admission::{ConfigLoad, NamespaceLookup, Review};
-use super::families::{CounterGrid, Counters, label};
+use super::families::{CounterGrid, Counters, Gauges, label};
 
 label! {
     /// Which of the process's two listeners.
@@ -188,10 +188,8 @@ impl Metrics {
 /// Metrics of the listeners and of what they serve.
 #[derive(Debug)]
 pub struct ServerMetrics {
-    /// Connections open at the webhook's listener.
-    pub webhook_connections: Gauge,
-    /// Connections open at the admin listener.
-    pub admin_connections: Gauge,
+    /// Connections open.
+    pub connections: Gauges<Listener>,
     /// Connections closed at once because the listener's cap was reached.
     pub connections_refused: Counters<Listener>,
     /// Handshakes that failed.
@@ -210,25 +208,12 @@ pub struct ServerMetrics {
 
 impl ServerMetrics {
     fn register(registry: &mut Registry) -> Self {
-        let webhook_connections = Gauge::default();
-        let admin_connections = Gauge::default();
-        for (name, help, gauge) in [
-            (
-                "webhook_connections",
-                "Connections open at the webhook's listener",
-                &webhook_connections,
-            ),
-            ("admin_connections", "Connections open at the admin listener", &admin_connections),
-        ] {
-            registry.register(name, help, gauge.clone());
-        }
         let panics = Counter::default();
         registry.register("panics", "Panics caught while answering", panics.clone());
         let ready = Gauge::default();
         registry.register("ready", "1 when ready, else 0", ready.clone());
         Self {
-            webhook_connections,
-            admin_connections,
+            connections: Gauges::register(registry, "connections", "Connections open"),
             connections_refused: Counters::register(
                 registry,
                 "connections_refused",
@@ -252,14 +237,6 @@ impl ServerMetrics {
             panics,
             requests: CounterGrid::register(registry, "requests", "Requests answered"),
             ready,
-        }
-    }
-
-    /// The gauge of open connections of a listener.
-    pub fn connections(&self, listener: Listener) -> &Gauge {
-        match listener {
-            Listener::Webhook => &self.webhook_connections,
-            Listener::Admin => &self.admin_connections,
         }
     }
 }

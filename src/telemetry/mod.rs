@@ -5,5 +5,5 @@ pub mod families;
 pub mod logs;
 pub mod metrics;
 
-pub use families::{CounterGrid, Counters, Label, Latencies, OPENMETRICS, label};
+pub use families::{CounterGrid, Counters, Gauges, Label, Latencies, OPENMETRICS, label};
 pub use metrics::Metrics;

@@ -39,7 +39,7 @@ pub async fn follow_files(
     let mut outcome = load_files(watch.changed().await, clock());
     loop {
         if outcome.is_err()
-            && let Ok(contents) = timeout(every * 3, watch.changed()).await
+            && let Ok(contents) = timeout(every.saturating_mul(3), watch.changed()).await
         {
             outcome = load_files(contents, clock());
             continue;

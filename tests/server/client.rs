@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -76,21 +77,45 @@ impl Client {
     }
 
     pub async fn tls(address: SocketAddr, ca_pem: &str) -> Self {
-        Self::try_tls(address, ca_pem, "pullpass.test").await.unwrap()
+        Self::try_tls(address, ca_pem, "pullpass.test")
+            .await
+            .unwrap()
     }
 
     pub async fn try_tls(address: SocketAddr, ca_pem: &str, name: &str) -> std::io::Result<Self> {
+        Self::with(client_config(ca_pem, &[&TLS13, &TLS12]), address, name).await
+    }
+
+    pub async fn tls_of_version(
+        address: SocketAddr,
+        ca_pem: &str,
+        version: &'static SupportedProtocolVersion,
+    ) -> Self {
+        let mut config = client_config(ca_pem, &[version]);
+        // As Go's client offers them.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self::with(config, address, "pullpass.test").await.unwrap()
+    }
+
+    async fn with(config: ClientConfig, address: SocketAddr, name: &str) -> std::io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        let connector = TlsConnector::from(Arc::new(client_config(ca_pem)));
+        let connector = TlsConnector::from(Arc::new(config));
         let stream = timeout(SOON, connector.connect(name, tcp)).await.unwrap()?;
-        Ok(Self { io: Box::new(stream) })
+        Ok(Self {
+            io: Box::new(stream),
+        })
     }
 
     /// Sends and ignores that the server may have closed already.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = timeout(SOON, self.io.write_all(bytes.as_ref())).await.expect("sent in time");
-        let _ = self.io.flush().await;
+        let _ = self.try_send(bytes).await;
+    }
+
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        let sent = timeout(SOON, self.io.write_all(bytes.as_ref())).await;
+        sent.expect("sent in time")?;
+        self.io.flush().await
     }
 
     pub async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
@@ -99,12 +124,10 @@ impl Client {
     }
 
     pub async fn answer(&mut self) -> Answer {
-        timeout(SOON, self.read_answer()).await.expect("answered in time").expect("an answer")
-    }
-
-    /// The answer, or none if the connection ends first.
-    pub async fn answer_or_end(&mut self) -> Option<Answer> {
-        timeout(SOON, self.read_answer()).await.expect("answered or closed in time")
+        timeout(SOON, self.read_answer())
+            .await
+            .expect("answered in time")
+            .expect("an answer")
     }
 
     async fn read_answer(&mut self) -> Option<Answer> {
@@ -114,8 +137,14 @@ impl Client {
         }
         let head = String::from_utf8(head).unwrap();
         let status = head.split(' ').nth(1)?.parse().unwrap();
-        let mut answer = Answer { status, head, body: String::new() };
-        let length = answer.header("content-length").map_or(0, |n| n.parse().unwrap());
+        let mut answer = Answer {
+            status,
+            head,
+            body: String::new(),
+        };
+        let length = answer
+            .header("content-length")
+            .map_or(0, |n| n.parse().unwrap());
         let mut body = vec![0; length];
         self.io.read_exact(&mut body).await.ok()?;
         answer.body = String::from_utf8(body).unwrap();
@@ -125,19 +154,21 @@ impl Client {
     /// Waits for the server's close and returns what came before it.
     pub async fn closed(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        let _ = timeout(SOON, self.io.read_to_end(&mut rest)).await.expect("closed in time");
+        let _ = timeout(SOON, self.io.read_to_end(&mut rest))
+            .await
+            .expect("closed in time");
         rest
     }
 }
 
-fn client_config(ca_pem: &str) -> ClientConfig {
+fn client_config(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth()

@@ -157,7 +157,7 @@ impl Site {
     }
 
     pub fn connections(&self) -> i64 {
-        self.metrics.server.webhook_connections.get()
+        self.metrics.server.connections.of(Listener::Webhook).get()
     }
 
     /// Asserts that a new client is served.
