@@ -108,10 +108,7 @@ impl<L: Label> Gauges<L> {
     /// Registers the family.
     pub fn register(registry: &mut Registry, name: &str, help: &str) -> Self {
         let cells = L::ALL.iter().map(|_| Gauge::default()).collect();
-        let family = Self {
-            cells,
-            label: PhantomData,
-        };
+        let family = Self { cells, label: PhantomData };
         registry.register(name, help, family.clone());
         family
     }

@@ -85,9 +85,7 @@ async fn fault_12_a_client_that_asks_first_is_not_told_to_go_on() {
 async fn requests_sent_without_waiting_are_answered_in_order() {
     let site = Site::start(|_| {}).await;
     let mut client = site.client().await;
-    client
-        .send([review("1"), review("22"), review("333")].concat())
-        .await;
+    client.send([review("1"), review("22"), review("333")].concat()).await;
     for size in ["1", "2", "3"] {
         assert_eq!(client.answer().await.body, size);
     }
@@ -97,10 +95,7 @@ async fn requests_sent_without_waiting_are_answered_in_order() {
 async fn an_address_in_use_is_reported_with_what_to_do() {
     let site = Site::start(|_| {}).await;
     let error = Bound::bind(site.address).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with(&format!("listen on {}: ", site.address)),
-        "{error}"
-    );
+    assert!(error.starts_with(&format!("listen on {}: ", site.address)), "{error}");
     assert!(error.ends_with("choose another port"), "{error}");
 }
 
