@@ -18,6 +18,9 @@
 //! | [`telemetry`] | logs and metrics |
 //! | [`cli`] | one file a subcommand |
 
+// No panic is reachable from input. (Tests may panic, which is how they fail.)
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod cli;
 pub mod cluster;
 pub mod config;

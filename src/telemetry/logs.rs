@@ -45,10 +45,10 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {
-            registry.with(lines.with_ansi(wants_colour()).with_target(false)).try_init()?
+            registry.with(lines.with_ansi(wants_colour()).with_target(false)).try_init()?;
         }
         LogFormat::Json => {
-            registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init()?
+            registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init()?;
         }
     }
     log_panics_by_place();

@@ -143,10 +143,10 @@ fn log(mode: Mode, namespace: &str, request: &Request<'_, PodView<'_>>, decision
             for entry in entries {
                 match mode {
                     Mode::Enforce => {
-                        debug!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome)
+                        debug!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome);
                     }
                     Mode::Observe => {
-                        info!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome)
+                        info!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome);
                     }
                 }
             }
@@ -157,7 +157,7 @@ fn log(mode: Mode, namespace: &str, request: &Request<'_, PodView<'_>>, decision
         match mode {
             Mode::Enforce => debug!(?namespace, ?pod, ?secrets, "pull secrets added"),
             Mode::Observe => {
-                info!(?namespace, ?pod, ?secrets, "observe: pull secrets would be added")
+                info!(?namespace, ?pod, ?secrets, "observe: pull secrets would be added");
             }
         }
     }

@@ -269,7 +269,7 @@ fn self_sign(keeper: &mut CertificateKeeper, ca_out: Option<&Path>) -> anyhow::R
 
 /// Keeps the certificate, and with it readiness, for as long as the process runs.
 async fn hold(_keeper: CertificateKeeper) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
