@@ -230,7 +230,7 @@ mod tests {
     #[case(Some("1s"), 250)]
     #[case(Some("30s"), 7_500)]
     #[case(Some("4.8s"), 1_200)]
-    #[case(Some("4000000s"), 7_500)]
+    #[case(Some("45s"), 7_500)]
     #[case(Some("-1s"), 2_500)]
     #[case(Some("soon"), 2_500)]
     #[case(None, 2_500)]
