@@ -1,6 +1,6 @@
 //! What the stream and the service of one connection tell each other.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ pub(super) enum Phase {
 pub(super) struct Connection {
     phase: AtomicU8,
     served: AtomicU32,
+    body_pending: AtomicBool,
     max_requests: u32,
     expires: Instant,
 }
@@ -31,6 +32,7 @@ impl Connection {
         Self {
             phase: AtomicU8::new(Phase::Waiting as u8),
             served: AtomicU32::new(0),
+            body_pending: AtomicBool::new(false),
             max_requests,
             expires,
         }
@@ -47,6 +49,15 @@ impl Connection {
 
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Notes whether some of the request's body has yet to be read.
+    pub(super) fn set_body_pending(&self, pending: bool) {
+        self.body_pending.store(pending, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_body_pending(&self) -> bool {
+        self.body_pending.load(Ordering::Relaxed)
     }
 
     /// Counts a response; whether it should be the connection's last.

@@ -25,7 +25,7 @@ use crate::telemetry::metrics::{Code, Endpoint, Shed};
 
 /// Guards a router: 404 and 405 in words, at most [`Limits::in_flight`] requests at once, panics
 /// isolated, each answer counted.
-pub fn guard(router: Router, limits: &Limits, metrics: Arc<Metrics>) -> Guarded<Router> {
+pub(super) fn guard(router: Router, limits: &Limits, metrics: Arc<Metrics>) -> Guarded<Router> {
     Guarded {
         inner: router.fallback(not_found).method_not_allowed_fallback(method_not_allowed),
         in_flight: Budget::new(limits.in_flight),
@@ -44,7 +44,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
 
 /// The service that [`guard`] makes.
 #[derive(Clone, Debug)]
-pub struct Guarded<S> {
+pub(super) struct Guarded<S> {
     inner: S,
     in_flight: Budget,
     metrics: Arc<Metrics>,
@@ -80,7 +80,7 @@ where
 
 pin_project! {
     /// The future of [`Guarded`].
-    pub struct GuardedFuture<F> {
+    pub(super) struct GuardedFuture<F> {
         #[pin]
         progress: Progress<F>,
         endpoint: Endpoint,

@@ -1,25 +1,21 @@
 //! Binding an address, and serving on it until the end.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
-use axum::response::Response;
+use axum::Router;
 use axum_server::{Handle, Server};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioTimer;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
-use tower::Service;
 use tower::make::Shared;
 use tracing::{info, warn};
 
 use super::accept::{Gate, Tls};
+use super::layers::guard;
 use super::options::Limits;
 use super::shutdown::Shutdown;
 use crate::telemetry::Metrics;
@@ -94,18 +90,13 @@ impl Bound {
         self.address
     }
 
-    /// Serves until draining has begun and the requests in flight have ended, or the grace is over.
+    /// Serves the router, guarded: 404 and 405 in words, at most [`Limits::in_flight`] requests at once,
+    /// panics isolated, each answer counted; until draining has begun and the requests in flight have ended, or the grace is over.
     ///
     /// # Errors
     /// If accepting failed for good.
-    pub async fn serve<S>(self, service: S, serving: Serving) -> Result<(), ServeError>
-    where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send + 'static,
-    {
+    pub async fn serve(self, router: Router, serving: Serving) -> Result<(), ServeError> {
+        let service = guard(router, &serving.limits, Arc::clone(&serving.metrics));
         let address = self.address;
         let handle = Handle::new();
         let gate = Gate::new(

@@ -1,5 +1,5 @@
-//! The service of one connection: tells the stream what the request is at, and ends the connection
-//! when it is old or the process is about to go.
+//! The service of one connection: tells the stream what the request is at, and says with the response
+//! if the connection ends with it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,11 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::connection::{Connection, Phase};
 use super::shutdown::Shutdown;
+use super::tracked::TrackedBody;
 
 /// Wraps the service that all connections of a listener share.
 #[derive(Clone)]
@@ -28,9 +30,9 @@ impl<S> ConnectionService<S> {
     }
 }
 
-impl<S, Q, R> Service<Request<Q>> for ConnectionService<S>
+impl<S, R> Service<Request<Incoming>> for ConnectionService<S>
 where
-    S: Service<Request<Q>, Response = Response<R>>,
+    S: Service<Request<TrackedBody>, Response = Response<R>>,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -40,8 +42,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Q>) -> Self::Future {
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         self.connection.enter(Phase::Serving);
+        let request = request.map(|body| TrackedBody::new(body, Arc::clone(&self.connection)));
         ConnectionFuture {
             inner: self.inner.call(request),
             connection: Arc::clone(&self.connection),
@@ -71,11 +74,18 @@ where
         let mut response = ready!(this.inner.poll(cx));
         this.connection.enter(Phase::Answering);
         if let Ok(response) = &mut response
-            && (this.connection.is_spent() || this.shutdown.is_closing())
+            && is_last(this.connection, this.shutdown)
         {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
         Poll::Ready(response)
     }
+}
+
+/// When it is old, when the process is about to go, and when the request was answered before its body
+/// was read: hyper closes it then, and a client that is not told may send its next request into it.
+fn is_last(connection: &Connection, shutdown: &Shutdown) -> bool {
+    let is_spent = connection.is_spent();
+    is_spent || shutdown.is_closing() || connection.is_body_pending()
 }

@@ -16,7 +16,7 @@ use pullpass::pki::{SelfSigned, self_signed};
 use pullpass::server::accept::Tls;
 use pullpass::server::{
     BodyReader, Bound, Limits, Readiness, ReadyHandle, Serving, Shutdown, ShutdownTimes, TaskError,
-    Tasks, admin_router, check_json, guard, shut_down_on,
+    Tasks, admin_router, check_json, shut_down_on,
 };
 use pullpass::telemetry::Metrics;
 use pullpass::telemetry::metrics::Listener;
@@ -119,12 +119,10 @@ impl Site {
         let admin_bound = Bound::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (address, admin_address) = (bound.address(), admin_bound.address());
         let admin_app = admin_router(readiness.clone(), Arc::clone(&metrics));
-        let admin_service = guard(admin_app, &admin.limits, Arc::clone(&metrics));
-        let service = guard(router(app), &limits, Arc::clone(&metrics));
 
         let mut tasks = Tasks::new();
-        tasks.spawn_listener("webhook listener", bound.serve(service, webhook));
-        tasks.spawn_listener("admin listener", admin_bound.serve(admin_service, admin));
+        tasks.spawn_listener("webhook listener", bound.serve(router(app), webhook));
+        tasks.spawn_listener("admin listener", admin_bound.serve(admin_app, admin));
         let ready = readiness.register("test");
         ready.ready();
         let (signals, received) = mpsc::unbounded();
