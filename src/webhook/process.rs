@@ -11,7 +11,7 @@ use crate::{
     pki,
     server::{
         BodyReader, Bound, Limits, Readiness, Serving, Shutdown, ShutdownTimes, Tasks, accept::Tls,
-        admin_router, guard, os_signals, shut_down_on,
+        admin_router, os_signals, shut_down_on,
     },
     telemetry::{Metrics, metrics::Listener},
     tls::{self, CertificateKeeper, ServingCertificate},
@@ -19,7 +19,6 @@ use crate::{
 use anyhow::{Context as _, bail};
 use kube::Client;
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -100,11 +99,12 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         limits: options.limits,
         times: options.shutdown,
     };
-    process.serve_admin(admin);
     let tls = process.follow_certificate(options.certificate, client.as_ref())?;
     let namespaces = process.watch_namespaces(client.as_ref());
     let state = process.follow_configuration(options.configuration, client, namespaces)?;
     process.serve_webhook(bound, tls, state);
+    // Last, so that no probe sees readiness before all that it waits for is registered.
+    process.serve_admin(admin);
     let Process { tasks, readiness, shutdown, times, .. } = process;
     let orderly = shut_down_on(signals, &shutdown, &readiness, times.delay);
     tasks.run_until(&shutdown, orderly).await?;
@@ -137,17 +137,13 @@ struct Process {
 impl Process {
     fn serve_admin(&mut self, admin: Bound) {
         let router = admin_router(self.readiness.clone(), Arc::clone(&self.metrics));
-        let limits = self.limits.for_admin();
-        let service = guard(router, &limits, Arc::clone(&self.metrics));
-        let serving = self.serving(Listener::Admin, None, limits);
-        self.tasks.spawn_listener("admin", admin.serve(service, serving));
+        let serving = self.serving(Listener::Admin, None, self.limits.for_admin());
+        self.tasks.spawn_listener("admin", admin.serve(router, serving));
     }
 
     fn serve_webhook(&mut self, bound: Bound, tls: Tls, state: WebhookState) {
-        let limits = self.limits.clone();
-        let service = guard(router(Arc::new(state)), &limits, Arc::clone(&self.metrics));
-        let serving = self.serving(Listener::Webhook, Some(tls), limits);
-        self.tasks.spawn_listener("webhook", bound.serve(service, serving));
+        let serving = self.serving(Listener::Webhook, Some(tls), self.limits.clone());
+        self.tasks.spawn_listener("webhook", bound.serve(router(Arc::new(state)), serving));
     }
 
     fn serving(&self, listener: Listener, tls: Option<Tls>, limits: Limits) -> Serving {
@@ -178,18 +174,18 @@ impl Process {
                 let apply = move |outcome| keeper.apply(&origin, outcome);
                 let every = tls::files::DEFAULT_INTERVAL;
                 let task = tls::follow_files(certificate, key, every, SystemTime::now, apply);
-                self.spawn_forever("certificate", task);
+                self.tasks.spawn("certificate", task);
             }
             (CertificateOrigin::Secret(name), Some(client)) => {
                 let task = cluster::secret::watch(client.clone(), name, keeper);
-                self.spawn_forever("certificate", task);
+                self.tasks.spawn("certificate", task);
             }
             (CertificateOrigin::Secret(name), None) => {
                 bail!("failed to read the Secret {name}: there is no cluster");
             }
             (CertificateOrigin::SelfSigned { ca_out }, _) => {
                 self_sign(&mut keeper, ca_out.as_deref())?;
-                self.spawn_forever("certificate", hold(keeper));
+                self.tasks.spawn("certificate", hold(keeper));
             }
         }
         Ok(Tls { config, certificate })
@@ -201,7 +197,7 @@ impl Process {
         let ready = self.readiness.register("namespaces");
         ready.not_ready("not listed yet");
         let watch = cluster::namespaces::watch(Arc::clone(&store), move || ready.ready());
-        self.spawn_forever("namespaces", watch);
+        self.tasks.spawn("namespaces", watch);
         Namespaces::Watched(store)
     }
 
@@ -221,12 +217,12 @@ impl Process {
         );
         let config_map = match (origin, client) {
             (ConfigOrigin::File(path), _) => {
-                self.spawn_forever("configuration", follow_file(path, keeper));
+                self.tasks.spawn("configuration", follow_file(path, keeper));
                 ObjectName::default_config_map()
             }
             (ConfigOrigin::ConfigMap(name), Some(client)) => {
                 let task = cluster::config_map::watch(client, name.clone(), keeper);
-                self.spawn_forever("configuration", task);
+                self.tasks.spawn("configuration", task);
                 name
             }
             (ConfigOrigin::ConfigMap(name), None) => {
@@ -240,17 +236,6 @@ impl Process {
             body: BodyReader::new(&self.limits, Arc::clone(&self.metrics)),
             metrics: Arc::clone(&self.metrics),
         })
-    }
-
-    fn spawn_forever(
-        &mut self,
-        name: &'static str,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) {
-        self.tasks.spawn(name, async move {
-            task.await;
-            Ok::<(), Infallible>(())
-        });
     }
 }
 
