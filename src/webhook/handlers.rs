@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cluster::namespaces::{Lookup, timeout_of_lookup},
     config::{Config, Mode},
-    inject::{Decision, Matches, Namespace, PodView, patch},
+    inject::{Decision, EntryDecision, Matches, Namespace, PodView, audit_annotations, patch},
     server::{Reason, check_json, failure},
     telemetry::metrics::Review,
 };
@@ -124,41 +124,41 @@ async fn admit(
         warn!(namespace = ?name, "entries that need the labels of the namespace did not apply: they are not known");
         state.metrics.admission.labels_missing.inc();
     }
-    log(config.mode, name, request, &decision);
-    match respond(config.mode, pod, request, &decision) {
+    let additions = decision.additions();
+    log(config.mode, name, request, &decision, &additions);
+    match respond(config.mode, pod, request, &decision, &additions) {
         Ok(answer) => answer,
         Err(error) => {
             warn!(%error, "failed to write an AdmissionReview");
-            (failure(Reason::InternalError, "failed to write the AdmissionReview"), Review::Refused)
+            let message = "failed to write the AdmissionReview";
+            (failure(Reason::InternalError, message), Review::Refused)
         }
     }
 }
 
-/// Observe mode says what it would have done; otherwise the audit annotations do.
-fn log(mode: Mode, namespace: &str, request: &Request<'_, PodView<'_>>, decision: &Decision<'_>) {
+/// What was decided goes to the debug log, and in observe mode to the log that everybody reads.
+fn log(
+    mode: Mode,
+    namespace: &str,
+    request: &Request<'_, PodView<'_>>,
+    decision: &Decision<'_>,
+    additions: &[&str],
+) {
     let pod = request.name.as_deref().unwrap_or("(generated)");
-    match decision {
-        Decision::Skipped(skip) => debug!(?namespace, ?pod, "Pod left as it is: {skip}"),
-        Decision::Considered(entries) => {
-            for entry in entries {
-                match mode {
-                    Mode::Enforce => {
-                        debug!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome);
-                    }
-                    Mode::Observe => {
-                        info!(?namespace, ?pod, entry = %entry.entry.name, "{}", entry.outcome);
-                    }
-                }
-            }
+    if let Decision::Skipped(skip) = decision {
+        debug!(?namespace, ?pod, "left as it is: {skip}");
+    }
+    for EntryDecision { entry, outcome, .. } in decision.considered() {
+        match mode {
+            Mode::Enforce => debug!(?namespace, ?pod, entry = %entry.name, "{outcome}"),
+            Mode::Observe => info!(?namespace, ?pod, entry = %entry.name, "observe: {outcome}"),
         }
     }
-    let secrets = decision.additions();
-    if !secrets.is_empty() {
-        match mode {
-            Mode::Enforce => debug!(?namespace, ?pod, ?secrets, "pull secrets added"),
-            Mode::Observe => {
-                info!(?namespace, ?pod, ?secrets, "observe: pull secrets would be added");
-            }
+    match (mode, additions) {
+        (_, []) => {}
+        (Mode::Enforce, _) => debug!(?namespace, ?pod, secrets = ?additions, "pull secrets added"),
+        (Mode::Observe, _) => {
+            info!(?namespace, ?pod, secrets = ?additions, "observe: pull secrets would be added");
         }
     }
 }
@@ -168,23 +168,24 @@ fn respond(
     pod: &PodView<'_>,
     request: &Request<'_, PodView<'_>>,
     decision: &Decision<'_>,
+    additions: &[&str],
 ) -> Result<(HttpResponse, Review), serde_json::Error> {
-    let additions = decision.additions();
     let mut response = Response::allowed(&request.uid);
-    let entries: Vec<_> = decision.granted().map(|(entry, _)| &*entry.name).collect();
-    if !entries.is_empty() {
-        response = response.with_audit_annotation("entries", entries.join(","));
+    for (key, value) in audit_annotations(decision) {
+        response = response.with_audit_annotation(key, value);
     }
-    if mode == Mode::Observe && !additions.is_empty() {
-        response = response.with_audit_annotation("would-add", additions.join(","));
-        return Ok((reply(&response), Review::Observed));
-    }
-    let review = match (decision, additions.is_empty()) {
-        (Decision::Skipped(_), _) => Review::Skipped,
-        (_, true) => Review::Unchanged,
-        (_, false) => Review::Patched,
+    let review = match (decision, additions, mode) {
+        (Decision::Skipped(_), _, _) => Review::Skipped,
+        (_, [], _) => Review::Unchanged,
+        (_, _, Mode::Enforce) => {
+            response = response.with_patch(&patch(pod, additions))?;
+            Review::Patched
+        }
+        (_, _, Mode::Observe) => {
+            response = response.with_audit_annotation("would-add", additions.join(","));
+            Review::Observed
+        }
     };
-    let response = response.with_patch(&patch(pod, &additions))?;
     Ok((reply(&response), review))
 }
 

@@ -5,7 +5,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use json_patch::Patch;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 use thiserror::Error;
 
@@ -149,11 +149,6 @@ fn place_error<'a, O: Deserialize<'a>>(text: &'a str, error: &serde_json::Error)
         _ => "(top level)".to_owned(),
     };
     ReviewError::Field { field: field.chars().take(200).collect(), line, column }
-}
-
-/// Whether the request is for this resource, whatever its object.
-pub fn request_of_any_object(body: &[u8]) -> Result<Request<'_, IgnoredAny>, ReviewError> {
-    Request::parse(body)
 }
 
 #[derive(Debug, Serialize)]
