@@ -113,14 +113,14 @@ pub fn audit_annotations(decision: &Decision<'_>) -> Vec<(&'static str, String)>
         .considered()
         .iter()
         .partition(|entry| matches!(entry.outcome, Outcome::Granted(..)));
-    let names = granted.iter().map(|entry| entry.entry.name.to_string()).collect();
-    let reasons = others.iter().map(|d| format!("{}: {}", d.entry.name, d.outcome)).collect();
-    let annotations = [("entries", joined(names, ",")), ("not-applied", joined(reasons, "; "))];
+    let names: Vec<_> = granted.iter().map(|entry| entry.entry.name.to_string()).collect();
+    let reasons: Vec<_> = others.iter().map(|d| format!("{}: {}", d.entry.name, d.outcome)).collect();
+    let annotations = [("entries", joined(&names, ",")), ("not-applied", joined(&reasons, "; "))];
     annotations.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 /// The items in one value, cut where it grows too long; none for no items.
-fn joined(items: Vec<String>, separator: &str) -> Option<String> {
+fn joined(items: &[String], separator: &str) -> Option<String> {
     if items.is_empty() {
         return None;
     }
