@@ -29,7 +29,7 @@ pub async fn watch(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
                 }
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
-            Seen::Failed(error) => keeper.absent(&origin, &error.to_string()),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
         }
     }
 }

@@ -3,7 +3,10 @@
 use crate::{
     config::Labels,
     server::parse_duration,
-    telemetry::{Metrics, metrics::NamespaceLookup},
+    telemetry::{
+        Metrics,
+        metrics::{NamespaceLookup, Watch},
+    },
 };
 use futures::{
     FutureExt, StreamExt,
@@ -213,7 +216,7 @@ pub async fn watch(store: Arc<NamespaceStore>, on_synced: impl Fn()) {
             Ok(watcher::Event::Apply(object)) => store.apply(object),
             Ok(watcher::Event::Delete(object)) => store.forget(&object.name_any()),
             Err(error) => {
-                store.metrics.admission.watch_errors.inc();
+                store.metrics.admission.watch_errors.inc(Watch::Namespaces);
                 warn!(%error, "the watch of Namespaces failed; trying again");
             }
         }

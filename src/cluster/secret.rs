@@ -24,7 +24,7 @@ pub async fn watch(client: Client, name: ObjectName, mut keeper: CertificateKeep
                 keeper.offer(&origin, bytes("tls.crt"), bytes("tls.key"));
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
-            Seen::Failed(error) => keeper.absent(&origin, &error.to_string()),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
         }
     }
 }

@@ -114,7 +114,8 @@ pub fn audit_annotations(decision: &Decision<'_>) -> Vec<(&'static str, String)>
         .iter()
         .partition(|entry| matches!(entry.outcome, Outcome::Granted(..)));
     let names: Vec<_> = granted.iter().map(|entry| entry.entry.name.to_string()).collect();
-    let reasons: Vec<_> = others.iter().map(|d| format!("{}: {}", d.entry.name, d.outcome)).collect();
+    let reasons: Vec<_> =
+        others.iter().map(|d| format!("{}: {}", d.entry.name, d.outcome)).collect();
     let annotations = [("entries", joined(&names, ",")), ("not-applied", joined(&reasons, "; "))];
     annotations.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }

@@ -42,6 +42,18 @@ label! {
 }
 
 label! {
+    /// Which watch of the API server.
+    pub enum Watch: "watch" {
+        /// Of the ConfigMap.
+        Configuration = "configuration",
+        /// Of the Secret with the serving certificate.
+        Certificate = "certificate",
+        /// Of Namespaces.
+        Namespaces = "namespaces",
+    }
+}
+
+label! {
     /// What became of a version of the configuration.
     pub enum ConfigLoad: "result" {
         /// It is in force.
@@ -77,8 +89,8 @@ pub struct AdmissionMetrics {
     pub namespace_lookups: Counters<NamespaceLookup>,
     /// Pods for which an entry did not apply because labels were not known.
     pub labels_missing: Counter,
-    /// Failures of the watch of Namespaces.
-    pub watch_errors: Counter,
+    /// Failures of watches, each of which is tried again.
+    pub watch_errors: Counters<Watch>,
 }
 
 impl AdmissionMetrics {
@@ -88,12 +100,6 @@ impl AdmissionMetrics {
             "labels_missing",
             "Pods for which an entry did not apply because the labels of the namespace were not known",
             labels_missing.clone(),
-        );
-        let watch_errors = Counter::default();
-        registry.register(
-            "namespace_watch_errors",
-            "Failures of the watch of Namespaces",
-            watch_errors.clone(),
         );
         Self {
             reviews: Counters::register(registry, "reviews", "Reviews of Pods, by outcome"),
@@ -109,7 +115,11 @@ impl AdmissionMetrics {
                 "Look-ups of the labels of a namespace",
             ),
             labels_missing,
-            watch_errors,
+            watch_errors: Counters::register(
+                registry,
+                "watch_errors",
+                "Failures of watches of the API server",
+            ),
         }
     }
 }

@@ -9,7 +9,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::admission::{AdmissionMetrics, ConfigMetrics};
-pub use super::admission::{ConfigLoad, NamespaceLookup, Review};
+pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
 use super::families::{CounterGrid, Counters, Gauges, label};
 
 label! {

@@ -1,8 +1,12 @@
 //! Which serving certificate is in force: the last good one.
 
 use super::{files::FollowError, load::LoadedCertificate, resolver::ServingCertificate};
-use crate::{server::ReadyHandle, telemetry::Metrics};
+use crate::{
+    server::ReadyHandle,
+    telemetry::{Metrics, metrics::Watch},
+};
 use std::{sync::Arc, time::SystemTime};
+use tracing::warn;
 
 /// Takes each version of the certificate, and keeps the last good one.
 pub struct CertificateKeeper {
@@ -57,6 +61,13 @@ impl CertificateKeeper {
             self.not_ready(origin, reason);
             self.last = offered;
         }
+    }
+
+    /// The watch failed and is tried again. What is in force stays.
+    pub fn watch_failed(&self, origin: &str, reason: &str) {
+        self.metrics.admission.watch_errors.inc(Watch::Certificate);
+        warn!(origin, "the watch of the serving certificate failed; trying again: {reason}");
+        self.not_ready(origin, reason);
     }
 
     /// Takes what the files gave.

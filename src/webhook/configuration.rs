@@ -4,7 +4,10 @@ use super::state::ConfigSlot;
 use crate::{
     config::{self, Parsed},
     server::ReadyHandle,
-    telemetry::{Metrics, metrics::ConfigLoad},
+    telemetry::{
+        Metrics,
+        metrics::{ConfigLoad, Watch},
+    },
 };
 use std::{
     sync::Arc,
@@ -69,6 +72,15 @@ impl ConfigKeeper {
         }
         self.last = Some(offered);
         self.refuse(origin, reason);
+    }
+
+    /// The watch failed and is tried again. What is in force stays.
+    pub fn watch_failed(&self, origin: &str, reason: &str) {
+        self.metrics.admission.watch_errors.inc(Watch::Configuration);
+        warn!(origin, "the watch of the configuration failed; trying again: {reason}");
+        if self.slot.current().is_none() {
+            self.ready.not_ready(format!("{origin}: {reason}"));
+        }
     }
 
     fn install(&self, origin: &str, parsed: Parsed) {
