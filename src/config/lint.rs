@@ -1,7 +1,8 @@
 //! Warnings: what is allowed, but seldom meant.
 
 use super::{
-    compile::{Config, Entry},
+    compile::Config,
+    entry::Entry,
     problem::{Place, Problem},
     schema::{Document, Registry},
     selector::Selector,

@@ -1,7 +1,6 @@
 //! The serving certificate: checked when it is loaded, exchanged while serving.
 
 pub mod files;
-pub mod keeper;
 pub mod load;
 pub mod resolver;
 
@@ -12,7 +11,6 @@ use rustls::crypto::aws_lc_rs;
 use rustls::version::{TLS12, TLS13};
 
 pub use files::follow_files;
-pub use keeper::CertificateKeeper;
 pub use load::{LoadError, LoadedCertificate, MAX_PEM_BYTES, load};
 pub use resolver::ServingCertificate;
 

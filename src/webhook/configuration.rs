@@ -1,19 +1,33 @@
 //! Which configuration is in force: the last good one.
 
-use super::state::ConfigSlot;
+use super::{state::ConfigSlot, validate::config_text};
 use crate::{
-    config::{self, Parsed},
+    cluster::{
+        ObjectName,
+        events::Events,
+        single::{self, Seen},
+    },
+    config::{self, CONFIG_KEY, MAX_CONFIG_BYTES, Parsed},
+    files::FileWatch,
     server::ReadyHandle,
     telemetry::{
         Metrics,
         metrics::{ConfigLoad, Watch},
     },
 };
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Client;
 use std::{
+    path::PathBuf,
+    pin::pin,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tracing::{error, info, warn};
+
+/// How often the configuration file is read.
+const CONFIG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Takes each version of the configuration, whole or not at all.
 pub struct ConfigKeeper {
@@ -116,6 +130,44 @@ impl ConfigKeeper {
                 error!(origin, "configuration refused, and there is none in force: {reason}");
                 self.ready.not_ready(format!("{origin}: {reason}"));
             }
+        }
+    }
+}
+
+/// Keeps the configuration as the file has it, for ever.
+pub async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
+    let origin = format!("file {}", path.display());
+    let mut watch = FileWatch::new([&path], CONFIG_INTERVAL, MAX_CONFIG_BYTES);
+    loop {
+        match watch.changed().await {
+            [Ok(bytes), ..] => {
+                let text =
+                    std::str::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"));
+                // What is wrong has been logged and counted; there is no ConfigMap to tell it on.
+                let _ = keeper.offer(&origin, text);
+            }
+            [Err(error), ..] => keeper.absent(&origin, &error.to_string()),
+            [] => return,
+        }
+    }
+}
+
+/// Keeps the configuration as the ConfigMap has it, for ever. What is refused is told by an Event
+/// on the ConfigMap too.
+pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
+    let events = Events::new(client.clone());
+    let origin = format!("ConfigMap {name}");
+    let mut seen = pin!(single::watch::<ConfigMap>(client, &name));
+    while let Some(seen) = seen.next().await {
+        match seen {
+            Seen::Object(object) => {
+                let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
+                if let Err(refused) = keeper.offer(&origin, config_text(text.map(String::as_str))) {
+                    events.configuration_refused(&object, &refused).await;
+                }
+            }
+            Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
         }
     }
 }

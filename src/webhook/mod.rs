@@ -1,5 +1,6 @@
 //! The webhook: AdmissionReviews in, decisions out.
 
+pub mod certificate;
 pub mod configuration;
 pub mod handlers;
 pub mod process;
@@ -7,7 +8,5 @@ pub mod review;
 pub mod state;
 pub mod validate;
 
-pub use configuration::ConfigKeeper;
 pub use handlers::router;
 pub use state::{ConfigSlot, WebhookState};
-pub use validate::config_text;

@@ -1,20 +1,23 @@
 //! The webhook's process: what is started, and in which order.
 
-use super::{ConfigKeeper, ConfigSlot, WebhookState, router};
+use super::{
+    ConfigSlot, WebhookState,
+    certificate::{self, CertificateKeeper},
+    configuration::{self, ConfigKeeper},
+    router,
+};
 use crate::{
     cluster::{
         self, ObjectName,
         namespaces::{NamespaceStore, Namespaces},
     },
-    config::MAX_CONFIG_BYTES,
-    files::FileWatch,
     pki,
     server::{
         BodyReader, Bound, Limits, Readiness, Serving, Shutdown, ShutdownTimes, Tasks, accept::Tls,
         admin_router, os_signals, shut_down_on,
     },
     telemetry::{Metrics, metrics::Listener},
-    tls::{self, CertificateKeeper, ServingCertificate},
+    tls::{self, ServingCertificate},
 };
 use anyhow::{Context as _, bail};
 use kube::Client;
@@ -26,8 +29,6 @@ use std::{
 };
 use tracing::info;
 
-/// How often the configuration file is read.
-const CONFIG_INTERVAL: Duration = Duration::from_millis(500);
 /// How long an in-memory certificate lasts. The process makes a new one at each start.
 const SELF_SIGNED_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// What an in-memory certificate is for.
@@ -177,7 +178,7 @@ impl Process {
                 self.tasks.spawn("certificate", task);
             }
             (CertificateOrigin::Secret(name), Some(client)) => {
-                let task = cluster::secret::watch(client.clone(), name, keeper);
+                let task = certificate::follow_secret(client.clone(), name, keeper);
                 self.tasks.spawn("certificate", task);
             }
             (CertificateOrigin::Secret(name), None) => {
@@ -217,11 +218,11 @@ impl Process {
         );
         let config_map = match (origin, client) {
             (ConfigOrigin::File(path), _) => {
-                self.tasks.spawn("configuration", follow_file(path, keeper));
+                self.tasks.spawn("configuration", configuration::follow_file(path, keeper));
                 ObjectName::default_config_map()
             }
             (ConfigOrigin::ConfigMap(name), Some(client)) => {
-                let task = cluster::config_map::watch(client, name.clone(), keeper);
+                let task = configuration::follow_config_map(client, name.clone(), keeper);
                 self.tasks.spawn("configuration", task);
                 name
             }
@@ -255,21 +256,4 @@ fn self_sign(keeper: &mut CertificateKeeper, ca_out: Option<&Path>) -> anyhow::R
 /// Keeps the certificate, and with it readiness, for as long as the process runs.
 async fn hold(_keeper: CertificateKeeper) {
     std::future::pending::<()>().await;
-}
-
-async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
-    let origin = format!("file {}", path.display());
-    let mut watch = FileWatch::new([&path], CONFIG_INTERVAL, MAX_CONFIG_BYTES);
-    loop {
-        match watch.changed().await {
-            [Ok(bytes), ..] => {
-                let text =
-                    std::str::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"));
-                // What is wrong has been logged and counted; there is no ConfigMap to tell it on.
-                let _ = keeper.offer(&origin, text);
-            }
-            [Err(error), ..] => keeper.absent(&origin, &error.to_string()),
-            [] => return,
-        }
-    }
 }

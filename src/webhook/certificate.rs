@@ -1,11 +1,18 @@
 //! Which serving certificate is in force: the last good one.
 
-use super::{files::FollowError, load::LoadedCertificate, resolver::ServingCertificate};
 use crate::{
+    cluster::{
+        ObjectName,
+        single::{self, Seen},
+    },
     server::ReadyHandle,
     telemetry::{Metrics, metrics::Watch},
+    tls::{LoadedCertificate, ServingCertificate, files::FollowError},
 };
-use std::{sync::Arc, time::SystemTime};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use std::{pin::pin, sync::Arc, time::SystemTime};
 use tracing::warn;
 
 /// Takes each version of the certificate, and keeps the last good one.
@@ -87,6 +94,25 @@ impl CertificateKeeper {
     fn not_ready(&self, origin: &str, reason: &str) {
         if !self.certificate.is_loaded() {
             self.ready.not_ready(format!("{origin}: {reason}"));
+        }
+    }
+}
+
+/// Keeps the serving certificate as the Secret has it, for ever.
+pub async fn follow_secret(client: Client, name: ObjectName, mut keeper: CertificateKeeper) {
+    let origin = format!("Secret {name}");
+    let mut seen = pin!(single::watch::<Secret>(client, &name));
+    while let Some(seen) = seen.next().await {
+        match seen {
+            Seen::Object(object) => {
+                let bytes = |key| {
+                    let value = object.data.as_ref().and_then(|data| data.get(key));
+                    value.map_or(&[][..], |bytes| &bytes.0)
+                };
+                keeper.offer(&origin, bytes("tls.crt"), bytes("tls.key"));
+            }
+            Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
         }
     }
 }
