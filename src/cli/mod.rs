@@ -1,0 +1,98 @@
+//! The command line: arguments -> checked options -> the call. One file a subcommand.
+
+mod check;
+mod completions;
+mod config_file;
+mod config_map;
+mod diagnostics;
+mod explain;
+mod explanation;
+mod inject;
+mod input;
+mod man;
+pub mod manifests;
+mod matches;
+mod namespace;
+mod output;
+mod reference;
+mod schema;
+
+pub use reference::configuration_reference;
+
+use clap::{Parser, Subcommand};
+use std::{io, process::ExitCode};
+
+/// The right pull secret for every Pod.
+#[derive(Debug, Parser)]
+#[command(name = "pullpass", version, about, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG_ABOUT: &str = "The right pull secret for every Pod: one table, image pattern -> pull \
+    secret, that a cluster's admin owns, applied at admission.";
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+Every flag can be given as a variable too, for example PULLPASS_CONFIG for --config.
+Colour is used on a terminal, unless NO_COLOR is set.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Match(matches::Match),
+    Explain(explain::Explain),
+    Inject(inject::Inject),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Cli {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// What could not be done, and what to do about it; a [`clap::Error`] for wrong usage.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Check(check) => check.run(),
+            Command::Match(matches) => matches.run().map(|()| ExitCode::SUCCESS),
+            Command::Explain(explain) => explain.run().map(|()| ExitCode::SUCCESS),
+            Command::Inject(inject) => inject.run().map(|()| ExitCode::SUCCESS),
+            Command::Schema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
+            Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
+            Command::Man(man) => man.run().map(|()| ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Prints what went wrong and gives the exit code for it. A reader that went away is no failure.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        let _ = usage.print();
+        return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+    }
+    if is_broken_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let (style, message) = (output::ERROR, output::printable_lines(&format!("{error:#}")));
+    anstream::eprintln!("{style}error{style:#}: {message}");
+    ExitCode::FAILURE
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let json =
+            cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Wrong usage that clap cannot see by itself.
+fn usage_error(message: &str) -> anyhow::Error {
+    use clap::CommandFactory;
+    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message).into()
+}
