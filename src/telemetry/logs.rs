@@ -1,0 +1,90 @@
+//! Logs to standard error, as text for people or JSON for machines.
+
+use std::io::IsTerminal;
+
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people; coloured on a terminal unless `NO_COLOR` is set.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging could not be started.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// The level is no filter.
+    #[error(
+        "read the log level `{level}`: {source}; write error, warn, info, debug or trace, or e.g. `info,pullpass=debug`"
+    )]
+    Level {
+        /// As it was given.
+        level: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// A subscriber is installed already.
+    #[error("start logging: {0}")]
+    Install(#[from] TryInitError),
+}
+
+/// Starts logging to standard error, and has panics logged by their place alone.
+///
+/// `level` is a filter as `tracing_subscriber::EnvFilter` reads it.
+pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(level).map_err(|source| LogError::Level {
+        level: level.to_owned(),
+        source,
+    })?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => registry
+            .with(lines.with_ansi(wants_colour()).with_target(false))
+            .try_init()?,
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_current_span(false))
+            .try_init()?,
+    }
+    log_panics_by_place();
+    Ok(())
+}
+
+/// Replaces the panic hook by one that logs where a panic was, and not its message: that may hold
+/// bytes of a request.
+pub fn log_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        tracing::error!(
+            place = place.as_deref().unwrap_or("unknown"),
+            thread = thread.name().unwrap_or("unnamed"),
+            "internal error: the program panicked; please report the place"
+        );
+    }));
+}
+
+fn wants_colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_no_filter_is_refused_with_a_hint() {
+        let error = start("pullpass=loud", LogFormat::Text).unwrap_err();
+        assert!(
+            error.to_string().contains("write error, warn, info"),
+            "{error}"
+        );
+    }
+}

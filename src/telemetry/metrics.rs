@@ -1,0 +1,288 @@
+//! Every metric of the process, under the prefix `pullpass_`.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::families::{CounterGrid, Counters, Gauges, label};
+
+label! {
+    /// Which of the process's two listeners.
+    pub enum Listener: "listener" {
+        /// The admission webhook (TLS).
+        Webhook = "webhook",
+        /// The admin endpoints (plain HTTP).
+        Admin = "admin",
+    }
+}
+
+label! {
+    /// What a request asked for, as far as metrics tell them apart.
+    pub enum Endpoint: "path" {
+        /// `/mutate`
+        Mutate = "/mutate",
+        /// `/validate-config`
+        ValidateConfig = "/validate-config",
+        /// `/livez`
+        Livez = "/livez",
+        /// `/readyz`
+        Readyz = "/readyz",
+        /// `/metrics`
+        Metrics = "/metrics",
+        /// Any other path.
+        Other = "other",
+    }
+}
+
+impl Endpoint {
+    /// The endpoint of a request path.
+    pub fn of(path: &str) -> Self {
+        match path {
+            "/mutate" => Self::Mutate,
+            "/validate-config" => Self::ValidateConfig,
+            "/livez" => Self::Livez,
+            "/readyz" => Self::Readyz,
+            "/metrics" => Self::Metrics,
+            _ => Self::Other,
+        }
+    }
+}
+
+label! {
+    /// The HTTP status codes that the server answers with.
+    pub enum Code: "code" {
+        /// OK
+        Ok = "200",
+        /// Bad Request
+        BadRequest = "400",
+        /// Not Found
+        NotFound = "404",
+        /// Method Not Allowed
+        MethodNotAllowed = "405",
+        /// Request Timeout
+        RequestTimeout = "408",
+        /// Content Too Large
+        ContentTooLarge = "413",
+        /// Unsupported Media Type
+        UnsupportedMediaType = "415",
+        /// Internal Server Error
+        InternalServerError = "500",
+        /// Service Unavailable
+        ServiceUnavailable = "503",
+        /// Any other code.
+        Other = "other",
+    }
+}
+
+impl Code {
+    /// The label of a status code.
+    pub fn of(status: u16) -> Self {
+        match status {
+            200 => Self::Ok,
+            400 => Self::BadRequest,
+            404 => Self::NotFound,
+            405 => Self::MethodNotAllowed,
+            408 => Self::RequestTimeout,
+            413 => Self::ContentTooLarge,
+            415 => Self::UnsupportedMediaType,
+            500 => Self::InternalServerError,
+            503 => Self::ServiceUnavailable,
+            _ => Self::Other,
+        }
+    }
+}
+
+label! {
+    /// Why a TLS handshake failed.
+    pub enum HandshakeFailure: "reason" {
+        /// It was not complete by the deadline.
+        Timeout = "timeout",
+        /// The bytes were no TLS: plain HTTP, or anything else.
+        PlainHttpOrGarbage = "plain_http_or_garbage",
+        /// The client offered no TLS version that is spoken here (1.2 and 1.3).
+        TlsVersion = "tls_version",
+        /// There is no serving certificate yet.
+        NoCertificate = "no_certificate",
+        /// The client did not accept the serving certificate.
+        ClientRejectedCertificate = "client_rejected_certificate",
+        /// Anything else, such as a client that left.
+        Other = "other",
+    }
+}
+
+label! {
+    /// Which limit made the server refuse a request that it could otherwise have answered.
+    pub enum Shed: "limit" {
+        /// Requests in flight.
+        InFlight = "in_flight",
+        /// Bytes of request bodies held in memory.
+        BufferedBytes = "buffered_bytes",
+    }
+}
+
+label! {
+    /// Which deadline ended a connection or a request.
+    pub enum Deadline: "deadline" {
+        /// From the first byte of a request to the end of its head.
+        Header = "header",
+        /// For the whole request body.
+        Body = "body",
+        /// Between two requests.
+        Idle = "idle",
+        /// While the peer takes no bytes of the response.
+        Write = "write",
+    }
+}
+
+label! {
+    /// How an attempt to load a serving certificate ended.
+    pub enum Load: "result" {
+        /// It is in force.
+        Loaded = "loaded",
+        /// It was refused; the last good one stays in force.
+        Refused = "refused",
+    }
+}
+
+/// Every metric of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Of the listeners and of what they serve.
+    pub server: ServerMetrics,
+    /// Of the serving certificate.
+    pub tls: TlsMetrics,
+}
+
+impl Metrics {
+    /// Registers every family. `version` is the program's.
+    pub fn new(version: &'static str) -> Self {
+        let mut registry = Registry::with_prefix("pullpass");
+        let build = Info::new([("version", version)]);
+        registry.register("build", "The program's version", build);
+        let server = ServerMetrics::register(&mut registry);
+        let tls = TlsMetrics::register(&mut registry);
+        Self {
+            registry,
+            server,
+            tls,
+        }
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::with_capacity(8 * 1024);
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Metrics of the listeners and of what they serve.
+#[derive(Debug)]
+pub struct ServerMetrics {
+    /// Connections open.
+    pub connections: Gauges<Listener>,
+    /// Connections closed at once because the listener's cap was reached.
+    pub connections_refused: Counters<Listener>,
+    /// Handshakes that failed.
+    pub handshake_failures: Counters<HandshakeFailure>,
+    /// Connections and requests ended by a deadline.
+    pub deadlines_exceeded: Counters<Deadline>,
+    /// Requests refused under load.
+    pub requests_shed: Counters<Shed>,
+    /// Panics caught while answering a request.
+    pub panics: Counter,
+    /// Requests answered.
+    pub requests: CounterGrid<Endpoint, Code>,
+    /// 1 when ready, else 0.
+    pub ready: Gauge,
+}
+
+impl ServerMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let panics = Counter::default();
+        registry.register("panics", "Panics caught while answering", panics.clone());
+        let ready = Gauge::default();
+        registry.register("ready", "1 when ready, else 0", ready.clone());
+        Self {
+            connections: Gauges::register(registry, "connections", "Connections open"),
+            connections_refused: Counters::register(
+                registry,
+                "connections_refused",
+                "Connections closed at once because the cap was reached",
+            ),
+            handshake_failures: Counters::register(
+                registry,
+                "handshake_failures",
+                "TLS handshakes that failed",
+            ),
+            deadlines_exceeded: Counters::register(
+                registry,
+                "deadlines_exceeded",
+                "Connections and requests ended by a deadline",
+            ),
+            requests_shed: Counters::register(
+                registry,
+                "requests_shed",
+                "Requests refused under load",
+            ),
+            panics,
+            requests: CounterGrid::register(registry, "requests", "Requests answered"),
+            ready,
+        }
+    }
+}
+
+/// Metrics of the serving certificate.
+#[derive(Debug)]
+pub struct TlsMetrics {
+    /// When the certificate in force expires, in seconds since 1970; 0 without one.
+    pub not_after: Gauge<u64, AtomicU64>,
+    /// Certificates offered, by what became of them.
+    pub loads: Counters<Load>,
+}
+
+impl TlsMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let not_after = Gauge::default();
+        registry.register(
+            "certificate_not_after_seconds",
+            "When the serving certificate expires, in seconds since 1970; 0 without one",
+            not_after.clone(),
+        );
+        let loads = Counters::register(
+            registry,
+            "certificate_loads",
+            "Serving certificates offered, by result",
+        );
+        Self { not_after, loads }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exposition_is_open_metrics_with_our_prefix() {
+        let metrics = Metrics::new("1.2.3");
+        metrics
+            .server
+            .requests
+            .inc(Endpoint::of("/mutate"), Code::of(200));
+        let text = metrics.encode().unwrap();
+        for line in [
+            "pullpass_build_info{version=\"1.2.3\"} 1\n",
+            "pullpass_requests_total{path=\"/mutate\",code=\"200\"} 1\n",
+            "pullpass_handshake_failures_total{reason=\"timeout\"} 0\n",
+            "pullpass_certificate_not_after_seconds 0\n",
+            "# EOF\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+}

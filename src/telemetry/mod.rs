@@ -1,0 +1,8 @@
+//! Logs and metrics: what an operator sees from outside.
+
+pub mod families;
+pub mod logs;
+pub mod metrics;
+
+pub use families::{CounterGrid, Counters, Gauges, Label, Latencies, OPENMETRICS, label};
+pub use metrics::Metrics;

@@ -1,0 +1,10 @@
+//! The server over real sockets: every limit, deadline and end, as a client meets them.
+
+mod certificates;
+mod client;
+mod deadlines;
+mod handshakes;
+mod load;
+mod requests;
+mod shutdown;
+mod site;
