@@ -53,12 +53,7 @@ impl FileWatch {
         every: Duration,
         limit: usize,
     ) -> Self {
-        Self {
-            paths: paths.into_iter().map(Into::into).collect(),
-            every,
-            limit,
-            seen: None,
-        }
+        Self { paths: paths.into_iter().map(Into::into).collect(), every, limit, seen: None }
     }
 
     /// The contents, in the order of the paths, as soon as they differ from what was returned last;
@@ -102,15 +97,9 @@ pub async fn read_capped(path: &Path, limit: usize) -> Content {
     let file = File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(bound)
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(failed)?;
+    file.take(bound).read_to_end(&mut bytes).await.map_err(failed)?;
     if bytes.len() > limit {
-        return Err(FileError::TooLarge {
-            path: path.display().to_string(),
-            limit,
-        });
+        return Err(FileError::TooLarge { path: path.display().to_string(), limit });
     }
     Ok(bytes)
 }
@@ -151,9 +140,6 @@ mod tests {
         assert!(
             matches!(&contents[0], Err(FileError::Read { kind: io::ErrorKind::NotFound, path, .. }) if path.ends_with("missing"))
         );
-        assert!(matches!(
-            &contents[1],
-            Err(FileError::TooLarge { limit: 100, .. })
-        ));
+        assert!(matches!(&contents[1], Err(FileError::TooLarge { limit: 100, .. })));
     }
 }

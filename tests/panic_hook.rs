@@ -23,9 +23,7 @@ impl Write for Lines {
 fn fault_18_51_a_panic_is_logged_by_its_place_and_not_its_message() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     let before = std::panic::take_hook();
     tracing::subscriber::with_default(subscriber, || {
         log_panics_by_place();

@@ -43,7 +43,10 @@ impl Explain {
     /// Prints the explanation.
     pub fn run(&self) -> Result<()> {
         if self.config.is_stdin() && input::is_stdin(&self.filename) {
-            return Err(usage_error("--config and -f cannot both come from standard input"));
+            return Err(usage_error(
+                "explain",
+                "--config and -f cannot both come from standard input",
+            ));
         }
         let config = self.config.load()?;
         let text = input::read_text(&self.filename, "the manifests", "-f")?;

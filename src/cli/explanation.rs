@@ -1,7 +1,7 @@
 //! What `explain` says, as data, and in words.
 
 use super::{
-    matches::nearest,
+    answer::nearest,
     output::{FAINT, GOOD, HINT, TITLE, WARNING, counted, printable},
 };
 use crate::{
@@ -224,8 +224,8 @@ impl PodExplanation {
         }
         match (self.unmatched.len(), self.report.entries.is_empty()) {
             (0, _) => Ok(()),
-            (_, true) => writeln!(f, "    none matches an image: {}", self.unmatched.join(", ")),
-            (_, false) => writeln!(f, "    no image matches {}", self.unmatched.join(", ")),
+            (_, true) => writeln!(f, "    none matches an image: {}", few(&self.unmatched)),
+            (_, false) => writeln!(f, "    no image matches {}", few(&self.unmatched)),
         }
     }
 
@@ -247,5 +247,15 @@ impl PodExplanation {
                 names.join(", ")
             ),
         }
+    }
+}
+
+/// The first of the names, and how many there are beyond.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown}, and {more} more"),
     }
 }

@@ -1,5 +1,7 @@
 //! The command line: arguments -> checked options -> the call. One file a subcommand.
 
+mod answer;
+mod certs;
 mod check;
 mod completions;
 mod config_file;
@@ -19,7 +21,7 @@ mod schema;
 
 pub use reference::configuration_reference;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::{io, process::ExitCode};
 
 /// The right pull secret for every Pod.
@@ -45,6 +47,7 @@ enum Command {
     Match(matches::Match),
     Explain(explain::Explain),
     Inject(inject::Inject),
+    Certs(certs::Certs),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -61,6 +64,7 @@ impl Cli {
             Command::Match(matches) => matches.run().map(|()| ExitCode::SUCCESS),
             Command::Explain(explain) => explain.run().map(|()| ExitCode::SUCCESS),
             Command::Inject(inject) => inject.run().map(|()| ExitCode::SUCCESS),
+            Command::Certs(certs) => certs.run().map(|()| ExitCode::SUCCESS),
             Command::Schema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
             Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
             Command::Man(man) => man.run().map(|()| ExitCode::SUCCESS),
@@ -91,8 +95,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Wrong usage that clap cannot see by itself.
-fn usage_error(message: &str) -> anyhow::Error {
-    use clap::CommandFactory;
-    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message).into()
+/// Wrong usage of a subcommand that clap cannot see by itself.
+fn usage_error(subcommand: &str, message: &str) -> anyhow::Error {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut command = match cli.find_subcommand(subcommand) {
+        Some(command) => command.clone(),
+        None => cli,
+    };
+    command.error(clap::error::ErrorKind::ArgumentConflict, message).into()
 }

@@ -16,7 +16,7 @@ Examples:
 With the line `# yaml-language-server: $schema=config.schema.json` at its top, an editor checks the file.")]
 pub struct Schema {
     /// Print the configuration reference instead, in Markdown.
-    #[arg(long, env = "PULLPASS_MARKDOWN")]
+    #[arg(long, env = "PULLPASS_MARKDOWN", value_parser = clap::builder::BoolishValueParser::new())]
     markdown: bool,
 }
 

@@ -69,9 +69,7 @@ impl Authority {
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority")
-            .field("not_after", &self.not_after)
-            .finish_non_exhaustive()
+        f.debug_struct("Authority").field("not_after", &self.not_after).finish_non_exhaustive()
     }
 }
 
@@ -121,10 +119,7 @@ pub fn issue_serving(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = new_key()?;
     let certificate = params.signed_by(&key, &ca.issuer)?;
-    Ok(Pair {
-        certificate_pem: certificate.pem(),
-        key_pem: SecretPem::new(key.serialize_pem()),
-    })
+    Ok(Pair { certificate_pem: certificate.pem(), key_pem: SecretPem::new(key.serialize_pem()) })
 }
 
 /// Makes an authority and one serving certificate, both in memory, for development.
@@ -137,10 +132,7 @@ pub fn self_signed(
     lifetime: Duration,
 ) -> Result<SelfSigned, IssueError> {
     let ca = issue_ca("Pullpass development CA", now, lifetime)?;
-    Ok(SelfSigned {
-        pair: issue_serving(&ca, names, now, lifetime)?,
-        ca_pem: ca.certificate_pem(),
-    })
+    Ok(SelfSigned { pair: issue_serving(&ca, names, now, lifetime)?, ca_pem: ca.certificate_pem() })
 }
 
 fn params(
@@ -156,12 +148,9 @@ fn params(
     params.distinguished_name = DistinguishedName::new();
     // A common name has at most 64 characters; clients go by the alternative names.
     let common_name: String = name.chars().take(64).collect();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
-    params.not_before = now
-        .checked_sub(BACKDATED)
-        .map_or(OffsetDateTime::UNIX_EPOCH, OffsetDateTime::from);
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.not_before =
+        now.checked_sub(BACKDATED).map_or(OffsetDateTime::UNIX_EPOCH, OffsetDateTime::from);
     params.not_after = OffsetDateTime::from(not_after);
     Ok(params)
 }
@@ -224,41 +213,26 @@ mod tests {
 
         let start = i64::try_from((20_000 * DAY - BACKDATED).as_secs()).unwrap();
         assert_eq!(leaf.validity().not_before.timestamp(), start);
-        assert_eq!(
-            leaf.validity().not_after.timestamp() - start,
-            10 * 86_400 + 3600
-        );
+        assert_eq!(leaf.validity().not_after.timestamp() - start, 10 * 86_400 + 3600);
         let usage = leaf.extended_key_usage().unwrap().unwrap().value;
         assert!(usage.server_auth && !usage.client_auth && !usage.any);
         assert!(leaf.key_usage().unwrap().unwrap().value.digital_signature());
         assert!(!leaf.is_ca());
-        assert_eq!(
-            leaf.subject_alternative_name()
-                .unwrap()
-                .unwrap()
-                .value
-                .general_names
-                .len(),
-            2
-        );
+        assert_eq!(leaf.subject_alternative_name().unwrap().unwrap().value.general_names.len(), 2);
 
         assert!(root.is_ca() && root.key_usage().unwrap().unwrap().value.key_cert_sign());
         let key_id =
-            root.extensions()
-                .iter()
-                .find_map(|extension| match extension.parsed_extension() {
-                    ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-                    _ => None,
-                });
+            root.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+                _ => None,
+            });
         let issuer_id =
-            leaf.extensions()
-                .iter()
-                .find_map(|extension| match extension.parsed_extension() {
-                    ParsedExtension::AuthorityKeyIdentifier(id) => {
-                        id.key_identifier.as_ref().map(|id| id.0)
-                    }
-                    _ => None,
-                });
+            leaf.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    id.key_identifier.as_ref().map(|id| id.0)
+                }
+                _ => None,
+            });
         assert!(key_id.is_some() && key_id == issuer_id);
     }
 
@@ -280,9 +254,6 @@ mod tests {
             assert!(matches!(issue(&[bad]), Err(IssueError::Name { name }) if name == bad));
         }
         assert!(issue(&["*.a.example", "::1", "localhost"]).is_ok());
-        assert!(matches!(
-            issue_ca("x", now(), Duration::MAX),
-            Err(IssueError::Lifetime { .. })
-        ));
+        assert!(matches!(issue_ca("x", now(), Duration::MAX), Err(IssueError::Lifetime { .. })));
     }
 }

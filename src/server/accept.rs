@@ -93,10 +93,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Gate {
                 Arc::clone(&gate.metrics),
                 seat,
             );
-            Ok((
-                stream,
-                ConnectionService::new(service, connection, gate.shutdown.clone()),
-            ))
+            Ok((stream, ConnectionService::new(service, connection, gate.shutdown.clone())))
         })
     }
 }
@@ -107,10 +104,7 @@ impl Inner {
             self.metrics.server.connections_refused.inc(self.listener);
             return Err(io::ErrorKind::ConnectionRefused.into());
         };
-        Ok(Seat::take(
-            share,
-            self.metrics.server.connections.of(self.listener),
-        ))
+        Ok(Seat::take(share, self.metrics.server.connections.of(self.listener)))
     }
 
     async fn secure(&self, stream: TcpStream) -> io::Result<Transport> {

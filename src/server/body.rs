@@ -94,9 +94,7 @@ impl BodyReader {
     pub async fn read(&self, body: Body) -> Result<BufferedBody, BodyError> {
         let read = match timeout(self.deadline, self.collect(body)).await {
             Ok(read) => read,
-            Err(_) => Err(BodyError::TimedOut {
-                limit: self.deadline,
-            }),
+            Err(_) => Err(BodyError::TimedOut { limit: self.deadline }),
         };
         match read {
             Err(BodyError::TimedOut { .. }) => {
@@ -140,15 +138,8 @@ impl BodyReader {
             }
             joined.extend_from_slice(&data);
         }
-        let bytes = if joined.is_empty() {
-            first
-        } else {
-            joined.freeze()
-        };
-        Ok(BufferedBody {
-            bytes,
-            _share: share,
-        })
+        let bytes = if joined.is_empty() { first } else { joined.freeze() };
+        Ok(BufferedBody { bytes, _share: share })
     }
 }
 
@@ -182,9 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_are_joined_in_order() {
-        let body = reader(9, 9)
-            .read(frames(&["", "abc", "", "def", "ghi"]))
-            .await;
+        let body = reader(9, 9).read(frames(&["", "abc", "", "def", "ghi"])).await;
         assert_eq!(&*body.unwrap(), b"abcdefghi");
         assert_eq!(&*reader(9, 9).read(Body::empty()).await.unwrap(), b"");
     }

@@ -12,17 +12,12 @@ pub struct Budget {
 impl Budget {
     /// A budget of `amount`, all of it left.
     pub fn new(amount: usize) -> Self {
-        Self {
-            left: Arc::new(AtomicUsize::new(amount)),
-        }
+        Self { left: Arc::new(AtomicUsize::new(amount)) }
     }
 
     /// Takes `amount`, or nothing if less is left.
     pub fn take(&self, amount: usize) -> Option<Share> {
-        let mut share = Share {
-            budget: self.clone(),
-            amount: 0,
-        };
+        let mut share = Share { budget: self.clone(), amount: 0 };
         share.grow(amount).then_some(share)
     }
 
@@ -45,9 +40,7 @@ impl Share {
         let taken = self
             .budget
             .left
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |left| {
-                left.checked_sub(more)
-            });
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |left| left.checked_sub(more));
         if taken.is_ok() {
             self.amount += more;
         }

@@ -62,10 +62,7 @@ impl Connection {
 
     /// Counts a response; whether it should be the connection's last.
     pub(super) fn is_spent(&self) -> bool {
-        let served = self
-            .served
-            .fetch_add(1, Ordering::Relaxed)
-            .saturating_add(1);
+        let served = self.served.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         served >= self.max_requests || Instant::now() >= self.expires
     }
 }

@@ -9,10 +9,7 @@ use crate::telemetry::metrics::HandshakeFailure;
 /// The class of an error that the TLS accept ended with. `has_certificate` says whether there was
 /// one to serve.
 pub(super) fn classify(error: &io::Error, has_certificate: bool) -> HandshakeFailure {
-    let Some(error) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Error>())
-    else {
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         return HandshakeFailure::Other;
     };
     match error {

@@ -27,9 +27,7 @@ use crate::telemetry::metrics::{Code, Endpoint, Shed};
 /// isolated, each answer counted.
 pub(super) fn guard(router: Router, limits: &Limits, metrics: Arc<Metrics>) -> Guarded<Router> {
     Guarded {
-        inner: router
-            .fallback(not_found)
-            .method_not_allowed_fallback(method_not_allowed),
+        inner: router.fallback(not_found).method_not_allowed_fallback(method_not_allowed),
         in_flight: Budget::new(limits.in_flight),
         metrics,
     }
@@ -76,11 +74,7 @@ where
                 Err(_) => Progress::Panicked,
             },
         };
-        GuardedFuture {
-            progress,
-            endpoint,
-            metrics: Arc::clone(&self.metrics),
-        }
+        GuardedFuture { progress, endpoint, metrics: Arc::clone(&self.metrics) }
     }
 }
 
@@ -130,19 +124,13 @@ where
 
 fn shed(metrics: &Metrics) -> Response {
     metrics.server.requests_shed.inc(Shed::InFlight);
-    failure(
-        Reason::ServiceUnavailable,
-        "too many requests are in flight; try again",
-    )
+    failure(Reason::ServiceUnavailable, "too many requests are in flight; try again")
 }
 
 /// The panic hook has logged the place. The message is not shown: it may hold bytes of the request.
 fn panicked(metrics: &Metrics) -> Response {
     metrics.server.panics.inc();
-    failure(
-        Reason::InternalError,
-        "an internal error occurred; the webhook's log names the place",
-    )
+    failure(Reason::InternalError, "an internal error occurred; the webhook's log names the place")
 }
 
 /// A payload whose drop panics would otherwise escape the guard.

@@ -106,10 +106,8 @@ impl Bound {
             serving.metrics,
             serving.shutdown.clone(),
         );
-        let mut server = Server::from_listener(self.listener)
-            .acceptor(gate)
-            .http1_only()
-            .handle(handle.clone());
+        let mut server =
+            Server::from_listener(self.listener).acceptor(gate).http1_only().handle(handle.clone());
         configure(&mut server, &serving.limits);
         info!(%address, listener = ?serving.listener, "listening");
 

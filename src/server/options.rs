@@ -65,12 +65,7 @@ impl Default for Limits {
 impl Limits {
     /// The same deadlines for the admin listener, which serves probes and scrapes alone.
     pub fn for_admin(&self) -> Self {
-        Self {
-            connections: 64,
-            in_flight: 32,
-            body_bytes: 0,
-            ..self.clone()
-        }
+        Self { connections: 64, in_flight: 32, body_bytes: 0, ..self.clone() }
     }
 }
 
@@ -85,10 +80,7 @@ pub struct ShutdownTimes {
 
 impl Default for ShutdownTimes {
     fn default() -> Self {
-        Self {
-            delay: Duration::from_secs(5),
-            grace: Duration::from_secs(20),
-        }
+        Self { delay: Duration::from_secs(5), grace: Duration::from_secs(20) }
     }
 }
 
@@ -108,10 +100,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// # Errors
 /// If it is none.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let refused = |reason: String| DurationError {
-        text: text.to_owned(),
-        reason,
-    };
+    let refused = |reason: String| DurationError { text: text.to_owned(), reason };
     let signed = SignedDuration::from_str(text).map_err(|error| refused(error.to_string()))?;
     match Duration::try_from(signed) {
         Ok(duration) if duration > LONGEST => Err(refused("it is longer than a day".to_owned())),
@@ -126,18 +115,10 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        for (text, millis) in [
-            ("500ms", 500),
-            ("5s", 5_000),
-            ("2m", 120_000),
-            ("1h30m", 5_400_000),
-            ("0s", 0),
-        ] {
-            assert_eq!(
-                parse_duration(text).unwrap(),
-                Duration::from_millis(millis),
-                "{text}"
-            );
+        for (text, millis) in
+            [("500ms", 500), ("5s", 5_000), ("2m", 120_000), ("1h30m", 5_400_000), ("0s", 0)]
+        {
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(millis), "{text}");
         }
     }
 

@@ -31,15 +31,8 @@ impl Readiness {
         let mut state = self.state();
         let id = state.next;
         state.next += 1;
-        state.entries.push(Entry {
-            id,
-            name,
-            waiting_for: Some("not started yet".to_owned()),
-        });
-        ReadyHandle {
-            id,
-            readiness: self.clone(),
-        }
+        state.entries.push(Entry { id, name, waiting_for: Some("not started yet".to_owned()) });
+        ReadyHandle { id, readiness: self.clone() }
     }
 
     /// Not ready from now on, whatever the handles say.
@@ -50,11 +43,7 @@ impl Readiness {
     /// Whether nothing is missing.
     pub fn is_ready(&self) -> bool {
         let state = self.state();
-        !state.shutting_down
-            && state
-                .entries
-                .iter()
-                .all(|entry| entry.waiting_for.is_none())
+        !state.shutting_down && state.entries.iter().all(|entry| entry.waiting_for.is_none())
     }
 
     /// One line for each thing that is not ready, as `name: reason`; empty when ready.

@@ -26,11 +26,7 @@ pub struct ConnectionService<S> {
 
 impl<S> ConnectionService<S> {
     pub(super) fn new(inner: S, connection: Arc<Connection>, shutdown: Shutdown) -> Self {
-        Self {
-            inner,
-            connection,
-            shutdown,
-        }
+        Self { inner, connection, shutdown }
     }
 }
 

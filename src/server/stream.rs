@@ -49,10 +49,7 @@ pub(super) struct Seat {
 impl Seat {
     pub(super) fn take(share: Share, gauge: Gauge) -> Self {
         gauge.inc();
-        Self {
-            gauge,
-            _share: share,
-        }
+        Self { gauge, _share: share }
     }
 }
 
@@ -241,9 +238,7 @@ struct Timer {
 
 impl Timer {
     fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }

@@ -133,15 +133,8 @@ impl Tasks {
                 Ok((id, outcome)) => (id, Ok(outcome)),
                 Err(error) => (error.id(), Err(error)),
             };
-            let (name, kind) = self
-                .names
-                .remove(&id)
-                .unwrap_or(("unknown", Kind::Background));
-            judge(
-                name,
-                outcome,
-                kind == Kind::Listener && shutdown.is_draining(),
-            )?;
+            let (name, kind) = self.names.remove(&id).unwrap_or(("unknown", Kind::Background));
+            judge(name, outcome, kind == Kind::Listener && shutdown.is_draining())?;
             debug!(name, "listener drained");
         }
         Ok(())
@@ -181,10 +174,7 @@ mod tests {
     async fn the_end_of_a_task_is_an_error_that_names_it() {
         let mut tasks = with_listener();
         tasks.spawn("watch", ready(Ok::<(), io::Error>(())));
-        assert!(matches!(
-            run(tasks).await,
-            Err(TaskError::Ended { name: "watch" })
-        ));
+        assert!(matches!(run(tasks).await, Err(TaskError::Ended { name: "watch" })));
     }
 
     async fn panics() {
@@ -200,10 +190,7 @@ mod tests {
 
         let mut tasks = with_listener();
         tasks.spawn("watch", panics());
-        assert!(matches!(
-            run(tasks).await,
-            Err(TaskError::Panicked { name: "watch" })
-        ));
+        assert!(matches!(run(tasks).await, Err(TaskError::Panicked { name: "watch" })));
     }
 
     #[tokio::test]

@@ -65,10 +65,7 @@ impl<L: Label> Counters<L> {
     /// Registers the family; `_total` is appended to `name` on exposition.
     pub fn register(registry: &mut Registry, name: &str, help: &str) -> Self {
         let cells = L::ALL.iter().map(|_| Counter::default()).collect();
-        let family = Self {
-            cells,
-            label: PhantomData,
-        };
+        let family = Self { cells, label: PhantomData };
         registry.register(name, help, family.clone());
         family
     }
@@ -111,10 +108,7 @@ impl<L: Label> Gauges<L> {
     /// Registers the family.
     pub fn register(registry: &mut Registry, name: &str, help: &str) -> Self {
         let cells = L::ALL.iter().map(|_| Gauge::default()).collect();
-        let family = Self {
-            cells,
-            label: PhantomData,
-        };
+        let family = Self { cells, label: PhantomData };
         registry.register(name, help, family.clone());
         family
     }
@@ -150,10 +144,8 @@ impl<A: Label, B: Label> CounterGrid<A, B> {
     /// Registers the family; `_total` is appended to `name` on exposition.
     pub fn register(registry: &mut Registry, name: &str, help: &str) -> Self {
         let size = A::ALL.len() * B::ALL.len();
-        let family = Self {
-            cells: (0..size).map(|_| Counter::default()).collect(),
-            labels: PhantomData,
-        };
+        let family =
+            Self { cells: (0..size).map(|_| Counter::default()).collect(), labels: PhantomData };
         registry.register(name, help, family.clone());
         family
     }

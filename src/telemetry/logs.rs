@@ -39,19 +39,17 @@ pub enum LogError {
 ///
 /// `level` is a filter as `tracing_subscriber::EnvFilter` reads it.
 pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(level).map_err(|source| LogError::Level {
-        level: level.to_owned(),
-        source,
-    })?;
+    let filter = EnvFilter::try_new(level)
+        .map_err(|source| LogError::Level { level: level.to_owned(), source })?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => registry
-            .with(lines.with_ansi(wants_colour()).with_target(false))
-            .try_init()?,
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_current_span(false))
-            .try_init()?,
+        LogFormat::Text => {
+            registry.with(lines.with_ansi(wants_colour()).with_target(false)).try_init()?
+        }
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init()?
+        }
     }
     log_panics_by_place();
     Ok(())
@@ -82,9 +80,6 @@ mod tests {
     #[test]
     fn a_level_that_is_no_filter_is_refused_with_a_hint() {
         let error = start("pullpass=loud", LogFormat::Text).unwrap_err();
-        assert!(
-            error.to_string().contains("write error, warn, info"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("write error, warn, info"), "{error}");
     }
 }

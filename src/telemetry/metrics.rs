@@ -166,11 +166,7 @@ impl Metrics {
         registry.register("build", "The program's version", build);
         let server = ServerMetrics::register(&mut registry);
         let tls = TlsMetrics::register(&mut registry);
-        Self {
-            registry,
-            server,
-            tls,
-        }
+        Self { registry, server, tls }
     }
 
     /// All metrics in the OpenMetrics text format.
@@ -270,10 +266,7 @@ mod tests {
     #[test]
     fn the_exposition_is_open_metrics_with_our_prefix() {
         let metrics = Metrics::new("1.2.3");
-        metrics
-            .server
-            .requests
-            .inc(Endpoint::of("/mutate"), Code::of(200));
+        metrics.server.requests.inc(Endpoint::of("/mutate"), Code::of(200));
         let text = metrics.encode().unwrap();
         for line in [
             "pullpass_build_info{version=\"1.2.3\"} 1\n",

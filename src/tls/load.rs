@@ -142,22 +142,17 @@ fn unparsable(part: &'static str, error: &pem::Error) -> LoadError {
 fn parse_leaf<'a>(leaf: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, LoadError> {
     match X509Certificate::from_der(leaf) {
         Ok(([], leaf)) => Ok(leaf),
-        _ => Err(LoadError::Unparsable {
-            part: "certificate",
-            reason: "invalid X.509",
-        }),
+        _ => Err(LoadError::Unparsable { part: "certificate", reason: "invalid X.509" }),
     }
 }
 
 fn check_validity(leaf: &X509Certificate<'_>, now: SystemTime) -> Result<(), LoadError> {
     let validity = leaf.validity();
-    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    });
+    let now = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     if now > validity.not_after.timestamp() {
-        return Err(LoadError::Expired {
-            not_after: rfc3339(validity.not_after.timestamp()),
-        });
+        return Err(LoadError::Expired { not_after: rfc3339(validity.not_after.timestamp()) });
     }
     if now < validity.not_before.timestamp() {
         return Err(LoadError::NotYetValid {
@@ -196,10 +191,9 @@ fn pair_up(
     CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(
         |error| match error {
             TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => LoadError::Mismatch,
-            TlsError::InvalidCertificate(_) => LoadError::Unparsable {
-                part: "certificate",
-                reason: "invalid X.509",
-            },
+            TlsError::InvalidCertificate(_) => {
+                LoadError::Unparsable { part: "certificate", reason: "invalid X.509" }
+            }
             _ => LoadError::Unparsable {
                 part: "key",
                 reason: "not an RSA, ECDSA or Ed25519 key of a supported size",
@@ -221,9 +215,7 @@ mod tests {
     }
 
     fn issue() -> Pair {
-        self_signed(&["a.example".to_owned()], now(), 30 * DAY)
-            .unwrap()
-            .pair
+        self_signed(&["a.example".to_owned()], now(), 30 * DAY).unwrap().pair
     }
 
     fn try_load(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> LoadError {
@@ -233,12 +225,8 @@ mod tests {
     #[test]
     fn a_good_pair_tells_its_end_and_names() {
         let pair = issue();
-        let loaded = load(
-            pair.certificate_pem.as_bytes(),
-            pair.key_pem.expose().as_bytes(),
-            now(),
-        )
-        .unwrap();
+        let loaded =
+            load(pair.certificate_pem.as_bytes(), pair.key_pem.expose().as_bytes(), now()).unwrap();
         assert_eq!(loaded.names, ["a.example"]);
         assert_eq!(loaded.not_after, 20_030 * DAY.as_secs());
         assert_eq!(loaded.key.cert.len(), 1);
@@ -255,39 +243,21 @@ mod tests {
         assert_eq!(try_load(key, key), LoadError::NoCertificate);
         assert_eq!(try_load(certificate, ""), LoadError::NoKey);
         assert_eq!(try_load(certificate, certificate), LoadError::NoKey);
-        assert!(matches!(
-            try_load(certificate, cut),
-            LoadError::Unparsable { part: "key", .. }
-        ));
+        assert!(matches!(try_load(certificate, cut), LoadError::Unparsable { part: "key", .. }));
         assert!(matches!(
             try_load(garbled, key),
-            LoadError::Unparsable {
-                part: "certificate",
-                ..
-            }
+            LoadError::Unparsable { part: "certificate", .. }
         ));
-        assert_eq!(
-            try_load(huge, key),
-            LoadError::TooLarge {
-                part: "certificate"
-            }
-        );
-        assert_eq!(
-            try_load(certificate, issue().key_pem.expose()),
-            LoadError::Mismatch
-        );
+        assert_eq!(try_load(huge, key), LoadError::TooLarge { part: "certificate" });
+        assert_eq!(try_load(certificate, issue().key_pem.expose()), LoadError::Mismatch);
     }
 
     #[test]
     fn fault_25_expired_and_not_yet_valid_name_the_date() {
         let pair = issue();
         let at = |now| {
-            load(
-                pair.certificate_pem.as_bytes(),
-                pair.key_pem.expose().as_bytes(),
-                now,
-            )
-            .unwrap_err()
+            load(pair.certificate_pem.as_bytes(), pair.key_pem.expose().as_bytes(), now)
+                .unwrap_err()
         };
         let expired = at(now() + 31 * DAY);
         assert!(
@@ -304,23 +274,12 @@ mod tests {
     #[test]
     fn fault_51_no_error_or_debug_text_holds_bytes_of_the_key() {
         let pair = issue();
-        let broken = pair
-            .key_pem
-            .expose()
-            .replace("-----BEGIN PRIVATE KEY-----\n", "-----BEGIN ");
+        let broken = pair.key_pem.expose().replace("-----BEGIN PRIVATE KEY-----\n", "-----BEGIN ");
         let body = pair.key_pem.expose().lines().nth(1).unwrap().to_owned();
         let error = try_load(&pair.certificate_pem, broken);
-        let loaded = load(
-            pair.certificate_pem.as_bytes(),
-            pair.key_pem.expose().as_bytes(),
-            now(),
-        )
-        .unwrap();
-        for shown in [
-            format!("{error} {error:?}"),
-            format!("{loaded:?}"),
-            format!("{pair:?}"),
-        ] {
+        let loaded =
+            load(pair.certificate_pem.as_bytes(), pair.key_pem.expose().as_bytes(), now()).unwrap();
+        for shown in [format!("{error} {error:?}"), format!("{loaded:?}"), format!("{pair:?}")] {
             assert!(!shown.contains(&body[..16]), "{shown}");
         }
     }

@@ -28,16 +28,12 @@ impl Followed {
         prepare(dir.path());
         let (metrics, serving) = (Arc::clone(&site.metrics), Arc::clone(&site.certificate));
         let (certificate, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-        tokio::spawn(follow_files(
-            certificate,
-            key,
-            every,
-            SystemTime::now,
-            move |outcome| match outcome {
+        tokio::spawn(follow_files(certificate, key, every, SystemTime::now, move |outcome| {
+            match outcome {
                 Ok(loaded) => serving.accept(&loaded, "files", &metrics),
                 Err(error) => serving.refuse(&error, "files", &metrics),
-            },
-        ));
+            }
+        }));
         Self { site, dir }
     }
 
@@ -46,10 +42,7 @@ impl Followed {
     }
 
     async fn reaches(&self, result: Load, count: u64) {
-        eventually(&format!("{result:?} {count} times"), || {
-            self.loads(result) >= count
-        })
-        .await;
+        eventually(&format!("{result:?} {count} times"), || self.loads(result) >= count).await;
         assert_eq!(self.loads(result), count);
     }
 
@@ -105,17 +98,9 @@ async fn fault_25_a_half_written_pair_is_not_reported() {
     let every = Duration::from_millis(300);
     let followed = Followed::start(every, |dir| write(dir, &first)).await;
     followed.reaches(Load::Loaded, 1).await;
-    fs::write(
-        followed.dir.path().join("tls.crt"),
-        &second.pair.certificate_pem,
-    )
-    .unwrap();
+    fs::write(followed.dir.path().join("tls.crt"), &second.pair.certificate_pem).unwrap();
     tokio::time::sleep(every).await;
-    fs::write(
-        followed.dir.path().join("tls.key"),
-        second.pair.key_pem.expose(),
-    )
-    .unwrap();
+    fs::write(followed.dir.path().join("tls.key"), second.pair.key_pem.expose()).unwrap();
     followed.reaches(Load::Loaded, 2).await;
     followed.serves(&second).await;
     assert_eq!(followed.loads(Load::Refused), 0);

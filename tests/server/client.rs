@@ -77,9 +77,7 @@ impl Client {
     }
 
     pub async fn tls(address: SocketAddr, ca_pem: &str) -> Self {
-        Self::try_tls(address, ca_pem, "pullpass.test")
-            .await
-            .unwrap()
+        Self::try_tls(address, ca_pem, "pullpass.test").await.unwrap()
     }
 
     pub async fn try_tls(address: SocketAddr, ca_pem: &str, name: &str) -> std::io::Result<Self> {
@@ -102,9 +100,7 @@ impl Client {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connector = TlsConnector::from(Arc::new(config));
         let stream = timeout(SOON, connector.connect(name, tcp)).await.unwrap()?;
-        Ok(Self {
-            io: Box::new(stream),
-        })
+        Ok(Self { io: Box::new(stream) })
     }
 
     /// Sends and ignores that the server may have closed already.
@@ -124,10 +120,7 @@ impl Client {
     }
 
     pub async fn answer(&mut self) -> Answer {
-        timeout(SOON, self.read_answer())
-            .await
-            .expect("answered in time")
-            .expect("an answer")
+        timeout(SOON, self.read_answer()).await.expect("answered in time").expect("an answer")
     }
 
     async fn read_answer(&mut self) -> Option<Answer> {
@@ -137,14 +130,8 @@ impl Client {
         }
         let head = String::from_utf8(head).unwrap();
         let status = head.split(' ').nth(1)?.parse().unwrap();
-        let mut answer = Answer {
-            status,
-            head,
-            body: String::new(),
-        };
-        let length = answer
-            .header("content-length")
-            .map_or(0, |n| n.parse().unwrap());
+        let mut answer = Answer { status, head, body: String::new() };
+        let length = answer.header("content-length").map_or(0, |n| n.parse().unwrap());
         let mut body = vec![0; length];
         self.io.read_exact(&mut body).await.ok()?;
         answer.body = String::from_utf8(body).unwrap();
@@ -154,9 +141,7 @@ impl Client {
     /// Waits for the server's close and returns what came before it.
     pub async fn closed(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        let _ = timeout(SOON, self.io.read_to_end(&mut rest))
-            .await
-            .expect("closed in time");
+        let _ = timeout(SOON, self.io.read_to_end(&mut rest)).await.expect("closed in time");
         rest
     }
 }

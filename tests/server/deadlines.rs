@@ -116,10 +116,7 @@ async fn fault_15_a_peer_that_does_not_read_is_ended() {
     let site = Site::start(|limits| limits.write_timeout = SHORT).await;
     let mut client = site.client().await;
     client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    eventually("the write is given up", || {
-        exceeded(&site, Deadline::Write) == 1
-    })
-    .await;
+    eventually("the write is given up", || exceeded(&site, Deadline::Write) == 1).await;
     eventually("the connection is given back", || site.connections() == 0).await;
     site.still_serves().await;
 }

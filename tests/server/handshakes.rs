@@ -7,10 +7,7 @@ use rustls::version::{TLS12, TLS13};
 
 async fn fails_as(site: &Site, failure: HandshakeFailure) {
     let failures = &site.metrics.server.handshake_failures;
-    eventually(&format!("counted as {failure:?}"), || {
-        failures.get(failure) == 1
-    })
-    .await;
+    eventually(&format!("counted as {failure:?}"), || failures.get(failure) == 1).await;
     eventually("the connection is given back", || site.connections() == 0).await;
 }
 
@@ -77,11 +74,7 @@ async fn fault_20_garbage_is_refused() {
 async fn fault_20_a_client_that_does_not_trust_the_certificate_is_told_apart() {
     let site = Site::start(|_| {}).await;
     let other_ca = new_certificate().ca_pem;
-    assert!(
-        Client::try_tls(site.address, &other_ca, "pullpass.test")
-            .await
-            .is_err()
-    );
+    assert!(Client::try_tls(site.address, &other_ca, "pullpass.test").await.is_err());
     fails_as(&site, HandshakeFailure::ClientRejectedCertificate).await;
     site.still_serves().await;
 }
@@ -89,11 +82,7 @@ async fn fault_20_a_client_that_does_not_trust_the_certificate_is_told_apart() {
 #[tokio::test]
 async fn fault_20_another_server_name_gets_the_same_certificate() {
     let site = Site::start(|_| {}).await;
-    assert!(
-        Client::try_tls(site.address, &site.ca_pem, "other.test")
-            .await
-            .is_err()
-    );
+    assert!(Client::try_tls(site.address, &site.ca_pem, "other.test").await.is_err());
     fails_as(&site, HandshakeFailure::ClientRejectedCertificate).await;
     site.still_serves().await;
 }
@@ -101,10 +90,6 @@ async fn fault_20_another_server_name_gets_the_same_certificate() {
 #[tokio::test]
 async fn without_a_certificate_handshakes_are_refused_cleanly() {
     let site = Site::start_bare(|_| {}).await;
-    assert!(
-        Client::try_tls(site.address, &site.ca_pem, "pullpass.test")
-            .await
-            .is_err()
-    );
+    assert!(Client::try_tls(site.address, &site.ca_pem, "pullpass.test").await.is_err());
     fails_as(&site, HandshakeFailure::NoCertificate).await;
 }

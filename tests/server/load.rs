@@ -14,11 +14,7 @@ async fn fault_16_connections_over_the_cap_are_closed_at_once() {
     assert!(third.closed().await.is_empty());
     let refused = &site.metrics.server.connections_refused;
     assert_eq!(refused.get(Listener::Webhook), 1);
-    assert_eq!(
-        second.ask(review("{}")).await.status,
-        200,
-        "those within are served"
-    );
+    assert_eq!(second.ask(review("{}")).await.status, 200, "those within are served");
     drop(first);
     eventually("a place is free", || site.connections() == 1).await;
     site.still_serves().await;
@@ -64,10 +60,7 @@ async fn fault_17_bodies_over_the_memory_budget_get_a_clean_503() {
     let answer = client.ask(review(&"x".repeat(1001))).await;
     assert_eq!(answer.status, 503);
     assert!(answer.status_message().contains("try again"));
-    assert_eq!(
-        site.metrics.server.requests_shed.get(Shed::BufferedBytes),
-        1
-    );
+    assert_eq!(site.metrics.server.requests_shed.get(Shed::BufferedBytes), 1);
     let answer = site.client().await.ask(review(&"x".repeat(1000))).await;
     assert_eq!(answer.status, 200, "what was taken has been given back");
 }

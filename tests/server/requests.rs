@@ -16,24 +16,14 @@ async fn requests_follow_each_other_on_one_connection_and_are_counted() {
         assert_eq!(answer.header("connection"), None);
         assert_eq!((answer.status, answer.body), (200, size.to_string()));
     }
-    assert_eq!(
-        site.metrics.server.requests.get(Endpoint::Mutate, Code::Ok),
-        4
-    );
+    assert_eq!(site.metrics.server.requests.get(Endpoint::Mutate, Code::Ok), 4);
     assert_eq!(site.connections(), 1);
 }
 
 #[tokio::test]
 async fn fault_12_a_body_over_the_cap_gets_413() {
     let site = Site::start(|limits| limits.body_bytes = 1000).await;
-    assert_eq!(
-        site.client()
-            .await
-            .ask(review(&"x".repeat(1000)))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(site.client().await.ask(review(&"x".repeat(1000))).await.status, 200);
 
     // Far over: the client sends all of it before it reads, and must find the answer still.
     for size in [1001, 3_000_000] {
@@ -45,9 +35,7 @@ async fn fault_12_a_body_over_the_cap_gets_413() {
 
     let mut client = site.client().await;
     let head = "POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
-    client
-        .send(format!("{head}Transfer-Encoding: chunked\r\n\r\n"))
-        .await;
+    client.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n")).await;
     let chunk = format!("258\r\n{}\r\n", "x".repeat(600));
     let answer = client.ask(format!("{chunk}{chunk}0\r\n\r\n")).await;
     assert_eq!(answer.status, 413, "without an announced length too");
@@ -97,9 +85,7 @@ async fn fault_12_a_client_that_asks_first_is_not_told_to_go_on() {
 async fn requests_sent_without_waiting_are_answered_in_order() {
     let site = Site::start(|_| {}).await;
     let mut client = site.client().await;
-    client
-        .send([review("1"), review("22"), review("333")].concat())
-        .await;
+    client.send([review("1"), review("22"), review("333")].concat()).await;
     for size in ["1", "2", "3"] {
         assert_eq!(client.answer().await.body, size);
     }
@@ -109,10 +95,7 @@ async fn requests_sent_without_waiting_are_answered_in_order() {
 async fn an_address_in_use_is_reported_with_what_to_do() {
     let site = Site::start(|_| {}).await;
     let error = Bound::bind(site.address).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with(&format!("listen on {}: ", site.address)),
-        "{error}"
-    );
+    assert!(error.starts_with(&format!("listen on {}: ", site.address)), "{error}");
     assert!(error.ends_with("choose another port"), "{error}");
 }
 
@@ -157,10 +140,7 @@ async fn fault_14_a_wrong_path_gets_404_and_a_wrong_method_405() {
     let answer = client.ask("GET /mutate HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("allow"), Some("POST"));
-    assert_eq!(
-        answer.status_message(),
-        "the method GET is not allowed at /mutate"
-    );
+    assert_eq!(answer.status_message(), "the method GET is not allowed at /mutate");
 }
 
 #[tokio::test]
@@ -181,14 +161,8 @@ async fn a_head_that_is_no_http_or_too_big_is_refused() {
     let site = Site::start(|limits| limits.header_bytes = 8192).await;
     for (request, status) in [
         ("NONSENSE\r\n\r\n".to_owned(), 400),
-        (
-            format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000)),
-            431,
-        ),
-        (
-            format!("GET / HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(200)),
-            431,
-        ),
+        (format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000)), 431),
+        (format!("GET / HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(200)), 431),
     ] {
         let answer = site.client().await.ask(request).await;
         assert_eq!(answer.status, status);

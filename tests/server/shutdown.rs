@@ -37,16 +37,9 @@ async fn fault_19_first_not_ready_while_still_serving() {
 
     site.signal();
     while readyz(&site).await.0 == 200 {}
-    assert_eq!(
-        readyz(&site).await,
-        (503, "process: shutting down\n".to_owned())
-    );
+    assert_eq!(readyz(&site).await, (503, "process: shutting down\n".to_owned()));
     let answer = client.ask(review("{}")).await;
-    assert_eq!(
-        (answer.status, answer.closes()),
-        (200, true),
-        "and told to close"
-    );
+    assert_eq!((answer.status, answer.closes()), (200, true), "and told to close");
     site.still_serves().await;
 }
 
@@ -57,10 +50,7 @@ async fn fault_19_requests_in_flight_finish_and_the_end_is_in_good_order() {
     let mut idle = site.client().await;
     idle.ask(review("{}")).await;
     site.signal();
-    assert!(
-        idle.closed().await.is_empty(),
-        "idle connections are closed"
-    );
+    assert!(idle.closed().await.is_empty(), "idle connections are closed");
     refuses_connections(&site).await;
 
     site.slow.add_permits(1);
@@ -126,9 +116,7 @@ async fn fault_19_sigterm_and_sigint_are_received() {
     let mut signals = os_signals().unwrap();
     for name in ["-TERM", "-INT"] {
         let process = std::process::id().to_string();
-        let sent = std::process::Command::new("kill")
-            .args([name, &process])
-            .status();
+        let sent = std::process::Command::new("kill").args([name, &process]).status();
         assert!(sent.unwrap().success());
         assert!(timeout(SOON, signals.next()).await.unwrap().is_some());
     }

@@ -89,9 +89,7 @@ impl Site {
             let (chain, key) = (issued.pair.certificate_pem, issued.pair.key_pem);
             let (chain, key) = (chain.as_bytes(), key.expose().as_bytes());
             let now = SystemTime::now();
-            certificate
-                .offer(chain, key, "memory", now, &metrics)
-                .unwrap();
+            certificate.offer(chain, key, "memory", now, &metrics).unwrap();
         }
         let slow = Arc::new(Semaphore::new(0));
         let arrived = Arc::new(AtomicUsize::new(0));
@@ -172,10 +170,7 @@ impl Site {
 
     /// How the process would have ended.
     pub async fn outcome(self) -> Result<(), TaskError> {
-        timeout(SOON, self.outcome)
-            .await
-            .expect("ended in time")
-            .unwrap()
+        timeout(SOON, self.outcome).await.expect("ended in time").unwrap()
     }
 }
 
@@ -184,10 +179,7 @@ fn router(app: App) -> Router {
         .route("/mutate", post(measure))
         .route("/slow", post(wait))
         .route("/panic", post(panic))
-        .route(
-            "/large",
-            get(|| async { Body::from(vec![b'x'; 64 * 1024 * 1024]) }),
-        )
+        .route("/large", get(|| async { Body::from(vec![b'x'; 64 * 1024 * 1024]) }))
         .with_state(app)
 }
 

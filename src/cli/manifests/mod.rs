@@ -100,19 +100,24 @@ impl<'t> Manifests<'t> {
     /// # Errors
     /// If a document that changes has something that would be lost.
     pub fn with(&self, changes: &[(usize, Value)]) -> Result<String, ManifestsError> {
+        let changed =
+            |position| changes.iter().find(|(at, _)| *at == position).map(|(_, value)| value);
         let mut out = String::with_capacity(self.text.len() + 64 * changes.len());
         let mut done = 0;
         for (position, document) in self.documents.iter().enumerate() {
-            if self.is_json && position > 0 && !changes.is_empty() {
-                out.push_str("---\n");
-                done = document.piece.range.start;
+            let range = &document.piece.range;
+            let between = &self.text[done..range.start];
+            done = range.end;
+            // JSON values need nothing between them, and YAML documents a line `---`.
+            out.push_str(if self.is_json && position > 0 && !changes.is_empty() {
+                "\n---\n"
+            } else {
+                between
+            });
+            match changed(position) {
+                Some(value) => out.push_str(&document.written(&self.text[range.clone()], value)?),
+                None => out.push_str(&self.text[range.clone()]),
             }
-            let Some((_, value)) = changes.iter().find(|(changed, _)| *changed == position) else {
-                continue;
-            };
-            out.push_str(&self.text[done..document.piece.range.start]);
-            out.push_str(&document.written(value)?);
-            done = document.piece.range.end;
         }
         out.push_str(&self.text[done..]);
         Ok(out)
@@ -130,8 +135,8 @@ fn read_piece(text: &str, number: usize, piece: Piece) -> Result<Document, Manif
 }
 
 impl Document {
-    /// The YAML of another value for this document.
-    fn written(&self, value: &Value) -> Result<String, ManifestsError> {
+    /// The YAML of another value for this document, under the comments that it begins with.
+    fn written(&self, text: &str, value: &Value) -> Result<String, ManifestsError> {
         let number = self.number;
         if let Some(fault) = &self.loss {
             return Err(ManifestsError::Loss { number, fault: fault.clone() });
@@ -140,10 +145,18 @@ impl Document {
         let yaml = serde_saphyr::to_string_with_options(value, options)
             .map_err(|error| ManifestsError::Write { number, detail: format!(": {error}") })?;
         match yaml::read(&yaml) {
-            Ok(read) if read.value == *value => Ok(yaml),
+            Ok(read) if read.value == *value => Ok(format!("{}{yaml}", opening_comments(text))),
             _ => Err(ManifestsError::Write { number, detail: "; please report it".into() }),
         }
     }
+}
+
+/// The lines before the first that is neither blank nor a comment.
+fn opening_comments(text: &str) -> &str {
+    let is_content = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let lines = || text.split_inclusive('\n');
+    let comments = lines().take_while(|line| !is_content(line)).map(str::len).sum();
+    &text[..comments]
 }
 
 /// JSON numbers beyond 64 bits are read as the nearest float.

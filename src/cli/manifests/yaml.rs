@@ -10,8 +10,8 @@ use thiserror::Error;
 
 /// Deepest nesting. The API server's own limit for JSON is far above any manifest.
 const MAX_DEPTH: usize = 120;
-/// Most bytes of all values with aliases expanded.
-const MAX_WEIGHT: usize = 64 * 1024 * 1024;
+/// Most that aliases may add, in values and bytes of text. What is written out is bounded by itself.
+const MAX_EXPANDED: usize = 1024 * 1024;
 
 /// What a document holds.
 #[derive(Debug, Default)]
@@ -49,6 +49,7 @@ pub fn read(text: &str) -> Result<Read, Fault> {
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         weight: 0,
+        expanded: 0,
         loss: None,
     };
     let value = reader.document()?;
@@ -59,7 +60,10 @@ struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
     /// The values of anchors, with their weights.
     anchors: HashMap<usize, (Value, usize)>,
+    /// Values and bytes of text so far.
     weight: usize,
+    /// The part of it that aliases added.
+    expanded: usize,
     loss: Option<Fault>,
 }
 
@@ -112,32 +116,23 @@ impl<'t> Reader<'t> {
             Event::Alias(id) => self.alias(id, &span)?,
             _ => return Err(Fault::at(&span.start, "a value is missing here")),
         };
-        self.grow(value.as_str().map_or(1, |text| text.len() + 1), &span)?;
+        self.weight += value.as_str().map_or(1, |text| text.len() + 1);
         if let Some(id) = anchor {
             self.anchors.insert(id, (value.clone(), self.weight - before));
         }
         Ok(value)
     }
 
-    fn grow(&mut self, by: usize, span: &Span) -> Result<(), Fault> {
-        self.weight = self.weight.saturating_add(by);
-        match self.weight > MAX_WEIGHT {
-            true => Err(Fault::at(&span.start, "it is too large with its aliases expanded")),
-            false => Ok(()),
-        }
-    }
-
     fn alias(&mut self, id: usize, span: &Span) -> Result<Value, Fault> {
         let Some((value, weight)) = self.anchors.get(&id) else {
             return Err(Fault::at(&span.start, "the alias stands for a value that it is part of"));
         };
-        let weight = *weight;
-        if self.weight.saturating_add(weight) > MAX_WEIGHT {
-            return Err(Fault::at(&span.start, "it is too large with its aliases expanded"));
+        self.weight += weight;
+        self.expanded += weight;
+        match self.expanded > MAX_EXPANDED {
+            true => Err(Fault::at(&span.start, "it is too large with its aliases expanded")),
+            false => Ok(value.clone()),
         }
-        let value = value.clone();
-        self.grow(weight, span)?;
-        Ok(value)
     }
 
     fn sequence(&mut self, depth: usize) -> Result<Value, Fault> {
