@@ -213,7 +213,7 @@ impl PodExplanation {
                 write!(f, "      {}: matched pattern `{}`", image.place, image.pattern)?;
                 match &image.left_out_by {
                     Some(except) => {
-                        writeln!(f, ", but left out by `exceptImages` pattern `{except}`")?
+                        writeln!(f, ", but left out by `exceptImages` pattern `{except}`")?;
                     }
                     None => writeln!(f)?,
                 }

@@ -62,7 +62,7 @@ impl Match {
         match from_stdin {
             true => answers.lines(BufReader::with_capacity(1 << 16, io::stdin().lock()))?,
             false => {
-                self.images.iter().try_for_each(|image| answers.image(image.as_encoded_bytes()))?
+                self.images.iter().try_for_each(|image| answers.image(image.as_encoded_bytes()))?;
             }
         }
         answers.out.flush().context("failed to write the answers")

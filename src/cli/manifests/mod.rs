@@ -100,7 +100,7 @@ impl<'t> Manifests<'t> {
     /// # Errors
     /// If a document that changes has something that would be lost.
     pub fn with(&self, changes: &[(usize, Value)]) -> Result<String, ManifestsError> {
-        let changed =
+        let value_of =
             |position| changes.iter().find(|(at, _)| *at == position).map(|(_, value)| value);
         let mut out = String::with_capacity(self.text.len() + 64 * changes.len());
         let mut done = 0;
@@ -114,7 +114,7 @@ impl<'t> Manifests<'t> {
             } else {
                 between
             });
-            match changed(position) {
+            match value_of(position) {
                 Some(value) => out.push_str(&document.written(&self.text[range.clone()], value)?),
                 None => out.push_str(&self.text[range.clone()]),
             }
