@@ -1,6 +1,28 @@
 //! Pullpass: the right pull secret for every Pod.
+//!
+//! The house, in the order in which data flows through it. The first rooms are pure: no I/O, no
+//! clock, no cluster.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`glob`] | texts with `*` |
+//! | [`image`] | references, patterns, the index over many patterns |
+//! | [`config`] | the configuration: parsed, checked, compiled |
+//! | [`inject`] | what a Pod says, the decision about it, the patch |
+//! | [`pki`] | issuing certificates |
+//! | [`webhook`] | AdmissionReviews in, answers out |
+//! | [`server`] | listeners, limits, readiness, orderly end |
+//! | [`tls`] | the serving certificate |
+//! | [`cluster`] | watches of the configuration, the certificate and the namespaces |
+//! | [`files`] | files that are followed while they change |
+//! | [`telemetry`] | logs and metrics |
+//! | [`cli`] | one file a subcommand |
+
+// No panic is reachable from input. (Tests may panic, which is how they fail.)
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod files;
 pub mod glob;
@@ -10,3 +32,4 @@ pub mod pki;
 pub mod server;
 pub mod telemetry;
 pub mod tls;
+pub mod webhook;

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// May be read by all: certificates are public.
 const PUBLIC: u32 = 0o644;
 /// May be read by the owner alone.

@@ -18,6 +18,7 @@ mod namespace;
 mod output;
 mod reference;
 mod schema;
+mod webhook;
 
 pub use reference::configuration_reference;
 
@@ -28,7 +29,7 @@ use std::{io, process::ExitCode};
 #[derive(Debug, Parser)]
 #[command(name = "pullpass", version, about, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
 #[command(propagate_version = true, arg_required_else_help = true)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -43,6 +44,7 @@ Colour is used on a terminal, unless NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Webhook(Box<webhook::WebhookArgs>),
     Check(check::Check),
     Match(matches::Match),
     Explain(explain::Explain),
@@ -53,33 +55,43 @@ enum Command {
     Man(man::Man),
 }
 
-impl Cli {
-    /// Runs the subcommand.
-    ///
-    /// # Errors
-    /// What could not be done, and what to do about it; a [`clap::Error`] for wrong usage.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {
-            Command::Check(check) => check.run(),
-            Command::Match(matches) => matches.run().map(|()| ExitCode::SUCCESS),
-            Command::Explain(explain) => explain.run().map(|()| ExitCode::SUCCESS),
-            Command::Inject(inject) => inject.run().map(|()| ExitCode::SUCCESS),
-            Command::Certs(certs) => certs.run().map(|()| ExitCode::SUCCESS),
-            Command::Schema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
-            Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
-            Command::Man(man) => man.run().map(|()| ExitCode::SUCCESS),
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let done = Cli::try_parse().map_err(anyhow::Error::from).and_then(|cli| cli.command.run());
+    done.unwrap_or_else(|error| report(&error))
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let is_service = matches!(self, Self::Webhook(_));
+        match self.dispatch() {
+            // Whoever read the output wanted no more of it.
+            Err(error) if !is_service && is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+            done => done,
         }
+    }
+
+    fn dispatch(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Check(check) => return check.run(),
+            Self::Webhook(args) => webhook::run(*args),
+            Self::Match(matches) => matches.run(),
+            Self::Explain(explain) => explain.run(),
+            Self::Inject(inject) => inject.run(),
+            Self::Certs(certs) => certs.run(),
+            Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
+        }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
-/// Prints what went wrong and gives the exit code for it. A reader that went away is no failure.
-pub fn report(error: &anyhow::Error) -> ExitCode {
+/// Says what went wrong, and gives the exit code for it: 2 for wrong usage, otherwise 1.
+fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
         let _ = usage.print();
         return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-    }
-    if is_broken_pipe(error) {
-        return ExitCode::SUCCESS;
     }
     let (style, message) = (output::ERROR, output::printable_lines(&format!("{error:#}")));
     anstream::eprintln!("{style}error{style:#}: {message}");

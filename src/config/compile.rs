@@ -2,10 +2,9 @@
 
 use super::{
     API_VERSION, KIND,
-    entry::{self, MAX_ENTRIES},
-    namespaces::NamespaceRule,
+    entry::{self, Entry, MAX_ENTRIES},
     problem::{ConfigError, Place, Problem},
-    schema::{Document, Mode, OnRemoval, Scope},
+    schema::{Document, Mode, Scope},
 };
 use crate::image::{Pattern, PatternIndex, Reference, Scratch};
 use serde_saphyr::Spanned;
@@ -22,32 +21,6 @@ pub struct Config {
     index: PatternIndex,
     /// For each pattern of the index, where it is written.
     owners: Box<[Owner]>,
-}
-
-/// One checked entry.
-#[derive(Debug)]
-pub struct Entry {
-    /// Its unique name.
-    pub name: Box<str>,
-    /// The patterns of its images.
-    pub images: Vec<Pattern>,
-    /// The patterns of images that it leaves out.
-    pub except_images: Vec<Pattern>,
-    /// The namespaces that it is granted to; the default rule grants all in scope.
-    pub namespaces: NamespaceRule,
-    /// The names of its pull secrets; never empty.
-    pub pull_secrets: Vec<Box<str>>,
-    /// Where the content of its pull secret comes from.
-    pub source: Option<Source>,
-}
-
-/// Where the content of a pull secret comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The Secret of pullpass-system that is copied.
-    pub secret: Box<str>,
-    /// What becomes of the copies when the grant goes.
-    pub on_removal: OnRemoval,
 }
 
 #[derive(Debug, Clone, Copy)]

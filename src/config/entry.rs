@@ -1,15 +1,40 @@
 //! The checks of one entry.
 
 use super::{
-    compile::{Entry, Source},
     kubernetes_names as names,
     namespaces::NamespaceRule,
     problem::{Place, Problem},
-    schema::{LabelSelector, MatchExpression, Namespaces, Operator, Registry},
+    schema::{LabelSelector, MatchExpression, Namespaces, OnRemoval, Operator, Registry},
     selector::{Requirement, Selector, Test},
 };
 use crate::{glob::Glob, image::Pattern};
 use serde_saphyr::Spanned;
+
+/// One checked entry.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its unique name.
+    pub name: Box<str>,
+    /// The patterns of its images.
+    pub images: Vec<Pattern>,
+    /// The patterns of images that it leaves out.
+    pub except_images: Vec<Pattern>,
+    /// The namespaces that it is granted to; the default rule grants all in scope.
+    pub namespaces: NamespaceRule,
+    /// The names of its pull secrets; never empty.
+    pub pull_secrets: Vec<Box<str>>,
+    /// Where the content of its pull secret comes from.
+    pub source: Option<Source>,
+}
+
+/// Where the content of a pull secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The Secret of pullpass-system that is copied.
+    pub secret: Box<str>,
+    /// What becomes of the copies when the grant goes.
+    pub on_removal: OnRemoval,
+}
 
 /// Most entries of a configuration.
 pub const MAX_ENTRIES: usize = 10_000;

@@ -1,7 +1,8 @@
 //! Warnings: what is allowed, but seldom meant.
 
 use super::{
-    compile::{Config, Entry},
+    compile::Config,
+    entry::Entry,
     problem::{Place, Problem},
     schema::{Document, Registry},
     selector::Selector,
@@ -20,10 +21,10 @@ pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
         lint.images(registry);
         lint.except_images(registry);
         lint.twice(&registry.images.value, "images");
-        for list in &registry.except_images {
+        if let Some(list) = &registry.except_images {
             lint.twice(&list.value, "exceptImages");
         }
-        for list in &registry.pull_secrets {
+        if let Some(list) = &registry.pull_secrets {
             lint.twice(&list.value, "pullSecrets");
         }
         lint.trust_in_labels(registry);

@@ -15,4 +15,4 @@ pub use decision::{
 pub use manifest::{ManifestError, Workload, pod_templates};
 pub use patch::patch;
 pub use pod::{Image, ImagePlace, PodView};
-pub use report::Report;
+pub use report::{Report, audit_annotations};

@@ -101,6 +101,37 @@ impl ImageReport {
     }
 }
 
+/// Longest value of an audit annotation, in characters.
+const MAX_ANNOTATION: usize = 2_000;
+
+/// A decision as audit annotations: key and value. None if no pattern matched an image.
+pub fn audit_annotations(decision: &Decision<'_>) -> Vec<(&'static str, String)> {
+    if let Decision::Skipped(skip) = decision {
+        return vec![("skipped", skip.to_string())];
+    }
+    let (granted, others): (Vec<_>, Vec<_>) = decision
+        .considered()
+        .iter()
+        .partition(|entry| matches!(entry.outcome, Outcome::Granted(..)));
+    let names: Vec<_> = granted.iter().map(|entry| entry.entry.name.to_string()).collect();
+    let reasons: Vec<_> =
+        others.iter().map(|d| format!("{}: {}", d.entry.name, d.outcome)).collect();
+    let annotations = [("entries", joined(&names, ",")), ("not-applied", joined(&reasons, "; "))];
+    annotations.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// The items in one value, cut where it grows too long; none for no items.
+fn joined(items: &[String], separator: &str) -> Option<String> {
+    if items.is_empty() {
+        return None;
+    }
+    let value = items.join(separator);
+    Some(match value.char_indices().nth(MAX_ANNOTATION) {
+        Some((end, _)) => format!("{}...", &value[..end]),
+        None => value,
+    })
+}
+
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

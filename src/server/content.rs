@@ -29,7 +29,7 @@ impl IntoResponse for ContentError {
 /// # Errors
 /// Which of the two does not hold; its response is a 415.
 pub fn check_json(headers: &HeaderMap) -> Result<(), ContentError> {
-    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let content_type = headers.get(CONTENT_TYPE).map(hyper::http::HeaderValue::as_bytes);
     let essence = content_type
         .and_then(|value| value.split(|byte| *byte == b';').next())
         .map(<[u8]>::trim_ascii);

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// One line for people; coloured on a terminal unless `NO_COLOR` is set.
     #[default]
@@ -45,10 +45,10 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {
-            registry.with(lines.with_ansi(wants_colour()).with_target(false)).try_init()?
+            registry.with(lines.with_ansi(wants_colour()).with_target(false)).try_init()?;
         }
         LogFormat::Json => {
-            registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init()?
+            registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init()?;
         }
     }
     log_panics_by_place();

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::admission::{AdmissionMetrics, ConfigMetrics};
+pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
 use super::families::{CounterGrid, Counters, Gauges, label};
 
 label! {
@@ -156,6 +158,10 @@ pub struct Metrics {
     pub server: ServerMetrics,
     /// Of the serving certificate.
     pub tls: TlsMetrics,
+    /// Of AdmissionReviews.
+    pub admission: AdmissionMetrics,
+    /// Of the configuration.
+    pub config: ConfigMetrics,
 }
 
 impl Metrics {
@@ -166,7 +172,9 @@ impl Metrics {
         registry.register("build", "The program's version", build);
         let server = ServerMetrics::register(&mut registry);
         let tls = TlsMetrics::register(&mut registry);
-        Self { registry, server, tls }
+        let admission = AdmissionMetrics::register(&mut registry);
+        let config = ConfigMetrics::register(&mut registry);
+        Self { registry, server, tls, admission, config }
     }
 
     /// All metrics in the OpenMetrics text format.

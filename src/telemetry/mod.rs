@@ -1,5 +1,6 @@
 //! Logs and metrics: what an operator sees from outside.
 
+pub mod admission;
 pub mod families;
 pub mod logs;
 pub mod metrics;

@@ -1,0 +1,76 @@
+# Everything that a person or CI does with this repository. `make help` lists it.
+SHELL := /bin/bash
+CARGO ?= cargo
+CARGO_DENY_VERSION := 0.20.2
+TOOLS := target/tools
+CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
+	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build release control-plane certs docs completions man fmt lint deny audit \
+	dockerfile dockerfile-steps size
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--once: end after the answer)
+	@$(CARGO) run --quiet --locked --example first_pod -- target/debug/pullpass $(ARGS)
+
+test: control-plane ## Run every test, those on a real control plane among them
+	$(CARGO) test --locked
+
+build: ## Build for development
+	@$(CARGO) build --quiet --locked
+
+release: ## Build as shipped
+	$(CARGO) build --locked --release
+
+control-plane: ## Build etcd, kube-apiserver and the rest for the tests, once (or use KUBEBUILDER_ASSETS)
+	@echo "control plane: $$(tests/cluster/build)"
+
+certs: build ## Make a development CA and serving certificate under certs/, for the overlays
+	target/debug/pullpass certs --out certs --force $(foreach name,$(CERT_NAMES),--dns $(name))
+
+docs: build ## Write what is generated: docs/configuration.md and docs/config.schema.json
+	target/debug/pullpass schema > docs/config.schema.json
+	target/debug/pullpass schema --markdown > docs/configuration.md
+
+completions: build ## Write shell completions to completions/
+	@mkdir -p completions
+	target/debug/pullpass completions bash > completions/pullpass.bash
+	target/debug/pullpass completions zsh > completions/_pullpass
+	target/debug/pullpass completions fish > completions/pullpass.fish
+
+man: build ## Write man pages to man/
+	target/debug/pullpass man --out man
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+lint: ## Formatting, clippy, and the Go code of the tests
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	cd tests/cluster && go vet ./...
+	cd tests/dockerfile && go vet ./...
+
+$(TOOLS)/bin/cargo-deny:
+	$(CARGO) install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(TOOLS)
+
+deny: $(TOOLS)/bin/cargo-deny ## Licences, banned and duplicate crates, sources
+	$(TOOLS)/bin/cargo-deny check bans licenses sources
+
+audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities (fetches the advisory database from GitHub)
+	$(TOOLS)/bin/cargo-deny check advisories
+
+dockerfile: ## Lint the Dockerfile by BuildKit's own rules
+	cd tests/dockerfile && go test ./...
+	tests/dockerfile/lint
+
+dockerfile-steps: ## Run the steps of the Dockerfile's build stage outside Docker
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	tests/dockerfile/steps > "$$work/steps.sh" && mkdir "$$work/build" && \
+	sh "$$work/steps.sh" . "$$work/build" && \
+	find "$$work/build" -type f -name pullpass -size +1M -exec ls -l {} \;
+
+size: release ## The size of the release binary
+	@ls -l target/release/pullpass | awk '{printf "pullpass: %.1f MiB\n", $$5 / 1048576}'

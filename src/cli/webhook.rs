@@ -1,0 +1,190 @@
+//! `pullpass webhook`: arguments -> checked options -> the running process.
+
+use crate::{
+    cluster::ObjectName,
+    server::{Limits, ShutdownTimes, parse_duration},
+    telemetry::{self, logs::LogFormat},
+    webhook::process::{self, CertificateOrigin, ConfigOrigin, Options},
+};
+use anyhow::{Context as _, bail};
+use clap::Args;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Answers AdmissionReviews over HTTPS.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  pullpass webhook --config examples/config.yaml --self-signed --listen 127.0.0.1:8443 --admin-listen 127.0.0.1:8080"
+)]
+pub struct WebhookArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    certificate: CertificateArgs,
+    /// The kubeconfig of the cluster [default: KUBECONFIG, or the Pod's ServiceAccount]
+    #[arg(long, value_name = "FILE", env = "PULLPASS_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// Where AdmissionReviews are answered, over HTTPS
+    #[arg(long, value_name = "ADDR", env = "PULLPASS_LISTEN", default_value = "0.0.0.0:8443")]
+    listen: SocketAddr,
+    /// Where /livez, /readyz and /metrics are answered, over plain HTTP
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "PULLPASS_ADMIN_LISTEN",
+        default_value = "0.0.0.0:8080"
+    )]
+    admin_listen: SocketAddr,
+    /// What is logged: error, warn, info, debug, trace, or directives such as pullpass=debug
+    #[arg(long, value_name = "LEVEL", env = "PULLPASS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+    /// How log lines are written
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "PULLPASS_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    log_format: LogFormat,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ConfigArgs {
+    /// The configuration file; followed while it changes
+    #[arg(long, value_name = "FILE", env = "PULLPASS_CONFIG")]
+    config: Option<PathBuf>,
+    /// The ConfigMap that holds the configuration; followed while it changes
+    #[arg(long, value_name = "NS/NAME", env = "PULLPASS_CONFIG_MAP")]
+    config_map: Option<ObjectName>,
+}
+
+#[derive(Debug, Args)]
+struct CertificateArgs {
+    /// The serving certificate with its chain, in PEM; followed while it changes
+    #[arg(long, value_name = "FILE", env = "PULLPASS_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the serving certificate, in PEM
+    #[arg(long, value_name = "FILE", env = "PULLPASS_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The Secret (kubernetes.io/tls) that holds the serving certificate; followed while it changes
+    #[arg(long, value_name = "NS/NAME", env = "PULLPASS_TLS_SECRET", conflicts_with = "tls_cert")]
+    tls_secret: Option<ObjectName>,
+    /// Make a certificate in memory, for a trial on this machine
+    #[arg(
+        long,
+        env = "PULLPASS_SELF_SIGNED",
+        conflicts_with_all = ["tls_cert", "tls_secret"],
+        required_unless_present_any = ["tls_cert", "tls_secret"]
+    )]
+    self_signed: bool,
+    /// With --self-signed: write the CA certificate here, for clients to trust
+    #[arg(long, value_name = "FILE", env = "PULLPASS_CA_OUT", requires = "self_signed")]
+    ca_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// Connections open at once; more are closed as they come
+    #[arg(long, env = "PULLPASS_MAX_CONNECTIONS", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+    /// Requests answered at once; more get 503
+    #[arg(long, env = "PULLPASS_MAX_IN_FLIGHT", default_value_t = Limits::default().in_flight)]
+    max_in_flight: usize,
+    /// Bytes in one request body; more get 413
+    #[arg(long, env = "PULLPASS_MAX_BODY_BYTES", default_value_t = Limits::default().body_bytes)]
+    max_body_bytes: usize,
+    /// Bytes of request bodies held at once; more get 503
+    #[arg(long, env = "PULLPASS_MAX_BUFFERED_BYTES", default_value_t = Limits::default().buffered_bytes)]
+    max_buffered_bytes: usize,
+    /// For the whole TLS handshake
+    #[arg(long, env = "PULLPASS_HANDSHAKE_TIMEOUT", value_parser = parse_duration, default_value = "5s")]
+    handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its head
+    #[arg(long, env = "PULLPASS_HEADER_TIMEOUT", value_parser = parse_duration, default_value = "5s")]
+    header_timeout: Duration,
+    /// For the whole request body
+    #[arg(long, env = "PULLPASS_BODY_TIMEOUT", value_parser = parse_duration, default_value = "5s")]
+    body_timeout: Duration,
+    /// Between two requests; keep it above the 90 s after which the API server closes
+    #[arg(long, env = "PULLPASS_IDLE_TIMEOUT", value_parser = parse_duration, default_value = "150s")]
+    idle_timeout: Duration,
+    /// The age at which a connection is closed after its response, so that load spreads
+    #[arg(long, env = "PULLPASS_CONNECTION_MAX_AGE", value_parser = parse_duration, default_value = "5m")]
+    connection_max_age: Duration,
+    /// The number of requests after which a connection is closed
+    #[arg(long, env = "PULLPASS_CONNECTION_MAX_REQUESTS", default_value_t = Limits::default().connection_max_requests)]
+    connection_max_requests: u32,
+    /// After SIGTERM: not ready, and still serving
+    #[arg(long, env = "PULLPASS_SHUTDOWN_DELAY", value_parser = parse_duration, default_value = "5s")]
+    shutdown_delay: Duration,
+    /// After that: the time for requests in flight to finish
+    #[arg(long, env = "PULLPASS_SHUTDOWN_GRACE", value_parser = parse_duration, default_value = "20s")]
+    shutdown_grace: Duration,
+}
+
+impl LimitArgs {
+    fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_connections,
+            in_flight: self.max_in_flight,
+            body_bytes: self.max_body_bytes,
+            buffered_bytes: self.max_buffered_bytes,
+            handshake_timeout: self.handshake_timeout,
+            header_timeout: self.header_timeout,
+            body_timeout: self.body_timeout,
+            idle_timeout: self.idle_timeout,
+            connection_max_age: self.connection_max_age,
+            connection_max_requests: self.connection_max_requests,
+            ..Limits::default()
+        }
+    }
+
+    fn shutdown(&self) -> ShutdownTimes {
+        ShutdownTimes { delay: self.shutdown_delay, grace: self.shutdown_grace }
+    }
+}
+
+/// Runs the webhook until a signal ends it.
+pub fn run(args: WebhookArgs) -> anyhow::Result<()> {
+    telemetry::logs::start(&args.log_level, args.log_format)?;
+    let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
+    runtime.block_on(process::serve(args.options()?))
+}
+
+impl WebhookArgs {
+    fn options(self) -> anyhow::Result<Options> {
+        Ok(Options {
+            configuration: self.config.origin()?,
+            certificate: self.certificate.origin(),
+            kubeconfig: self.kubeconfig,
+            listen: self.listen,
+            admin_listen: self.admin_listen,
+            limits: self.limits.limits(),
+            shutdown: self.limits.shutdown(),
+        })
+    }
+}
+
+impl ConfigArgs {
+    fn origin(self) -> anyhow::Result<ConfigOrigin> {
+        match (self.config, self.config_map) {
+            (Some(path), None) => Ok(ConfigOrigin::File(path)),
+            (None, Some(name)) => Ok(ConfigOrigin::ConfigMap(name)),
+            _ => bail!("pass one of --config FILE and --config-map NS/NAME"),
+        }
+    }
+}
+
+impl CertificateArgs {
+    fn origin(self) -> CertificateOrigin {
+        match (self.tls_cert, self.tls_key, self.tls_secret) {
+            (Some(certificate), Some(key), _) => CertificateOrigin::Files { certificate, key },
+            (_, _, Some(name)) => CertificateOrigin::Secret(name),
+            _ => CertificateOrigin::SelfSigned { ca_out: self.ca_out },
+        }
+    }
+}

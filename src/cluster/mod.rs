@@ -1,0 +1,9 @@
+//! The cluster: the client, and the watches that keep what requests are answered with.
+
+pub mod client;
+pub mod events;
+pub mod name;
+pub mod namespaces;
+pub mod single;
+
+pub use name::ObjectName;

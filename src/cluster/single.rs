@@ -1,0 +1,50 @@
+//! A watch of one object by its name, which is all that the webhook's rights on ConfigMaps and
+//! Secrets allow.
+
+use super::ObjectName;
+use futures::{Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Client, Resource,
+    runtime::{WatchStreamExt, watcher},
+};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+/// What a watch of one object tells.
+#[derive(Debug)]
+pub enum Seen<K> {
+    /// The object as it is now.
+    Object(K),
+    /// There is none.
+    Absent,
+    /// The watch failed and is tried again.
+    Failed(watcher::Error),
+}
+
+/// Watches the object for ever. The same state may be told more than once.
+pub fn watch<K>(client: Client, name: &ObjectName) -> impl Stream<Item = Seen<K>> + Send + use<K>
+where
+    K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K::DynamicType: Default,
+{
+    let api: Api<K> = Api::namespaced(client, &name.namespace);
+    let config = watcher::Config::default().fields(&format!("metadata.name={}", name.name));
+    let mut is_listed = false;
+    watcher(api, config).default_backoff().filter_map(move |event| {
+        let seen = match event {
+            Ok(watcher::Event::Init) => {
+                is_listed = false;
+                None
+            }
+            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                is_listed = true;
+                Some(Seen::Object(object))
+            }
+            Ok(watcher::Event::InitDone) if is_listed => None,
+            Ok(watcher::Event::InitDone | watcher::Event::Delete(_)) => Some(Seen::Absent),
+            Err(error) => Some(Seen::Failed(error)),
+        };
+        std::future::ready(seen)
+    })
+}

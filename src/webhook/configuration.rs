@@ -1,0 +1,177 @@
+//! Which configuration is in force: the last good one.
+
+use super::{state::ConfigSlot, validate::config_text};
+use crate::{
+    cluster::{
+        ObjectName,
+        events::Events,
+        single::{self, Seen},
+    },
+    config::{self, CONFIG_KEY, MAX_CONFIG_BYTES, Parsed},
+    files::FileWatch,
+    server::ReadyHandle,
+    telemetry::{
+        Metrics,
+        metrics::{ConfigLoad, Watch},
+    },
+};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Client;
+use std::{
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tracing::{error, info, warn};
+
+/// How often the configuration file is read.
+const CONFIG_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Takes each version of the configuration, whole or not at all.
+pub struct ConfigKeeper {
+    slot: Arc<ConfigSlot>,
+    ready: ReadyHandle,
+    metrics: Arc<Metrics>,
+    /// Whether the labels of namespaces can be had.
+    has_cluster: bool,
+    /// What was offered last, so that the same is not reported twice.
+    last: Option<Result<String, String>>,
+}
+
+impl ConfigKeeper {
+    /// A keeper of this slot. Readiness waits for the first good version.
+    pub fn new(
+        slot: Arc<ConfigSlot>,
+        ready: ReadyHandle,
+        metrics: Arc<Metrics>,
+        has_cluster: bool,
+    ) -> Self {
+        Self { slot, ready, metrics, has_cluster, last: None }
+    }
+
+    /// Takes a version, or the reason why there is no text.
+    ///
+    /// # Errors
+    /// Why it was refused, if it differs from what was offered last; the last good one stays in
+    /// force, and log and metrics have said so.
+    pub fn offer(&mut self, origin: &str, text: Result<&str, String>) -> Result<(), String> {
+        let offered = text.map(str::to_owned);
+        if self.last.as_ref() == Some(&offered) {
+            return Ok(());
+        }
+        let parsed = match &offered {
+            Ok(text) => config::parse(text).map_err(|error| error.to_string()),
+            Err(reason) => Err(reason.clone()),
+        };
+        self.last = Some(offered);
+        match parsed {
+            Ok(parsed) => {
+                self.install(origin, parsed);
+                Ok(())
+            }
+            Err(reason) => {
+                self.refuse(origin, &reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// There is nothing to take. What is in force stays.
+    pub fn absent(&mut self, origin: &str, reason: &str) {
+        let offered = Err(reason.to_owned());
+        if self.last.as_ref() == Some(&offered) {
+            return;
+        }
+        self.last = Some(offered);
+        self.refuse(origin, reason);
+    }
+
+    /// The watch failed and is tried again. What is in force stays.
+    pub fn watch_failed(&self, origin: &str, reason: &str) {
+        self.metrics.admission.watch_errors.inc(Watch::Configuration);
+        warn!(origin, "the watch of the configuration failed; trying again: {reason}");
+        if self.slot.current().is_none() {
+            self.ready.not_ready(format!("{origin}: {reason}"));
+        }
+    }
+
+    fn install(&self, origin: &str, parsed: Parsed) {
+        let Parsed { config, warnings } = parsed;
+        for warning in &warnings {
+            warn!(origin, "{warning}");
+        }
+        if !self.has_cluster && config.needs_labels() {
+            warn!(
+                origin,
+                "some rules need the labels of namespaces, and there is no cluster to ask: \
+                 they will not apply; pass --kubeconfig, or run in a Pod"
+            );
+        }
+        let metrics = &self.metrics.config;
+        metrics.loads.inc(ConfigLoad::Applied);
+        metrics.refused.set(0);
+        metrics.entries.set(i64::try_from(config.entries().len()).unwrap_or(i64::MAX));
+        metrics.applied_at.set(seconds_now());
+        info!(origin, entries = config.entries().len(), mode = %config.mode, "configuration in force");
+        self.slot.install(config);
+        self.ready.ready();
+    }
+
+    fn refuse(&self, origin: &str, reason: &str) {
+        self.metrics.config.loads.inc(ConfigLoad::Refused);
+        self.metrics.config.refused.set(1);
+        match self.slot.current() {
+            Some(_) => {
+                error!(origin, "configuration refused; the last good one stays in force: {reason}");
+            }
+            None => {
+                error!(origin, "configuration refused, and there is none in force: {reason}");
+                self.ready.not_ready(format!("{origin}: {reason}"));
+            }
+        }
+    }
+}
+
+/// Keeps the configuration as the file has it, for ever.
+pub async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
+    let origin = format!("file {}", path.display());
+    let mut watch = FileWatch::new([&path], CONFIG_INTERVAL, MAX_CONFIG_BYTES);
+    loop {
+        match watch.changed().await {
+            [Ok(bytes), ..] => {
+                let text =
+                    std::str::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"));
+                // What is wrong has been logged and counted; there is no ConfigMap to tell it on.
+                let _ = keeper.offer(&origin, text);
+            }
+            [Err(error), ..] => keeper.absent(&origin, &error.to_string()),
+            [] => return,
+        }
+    }
+}
+
+/// Keeps the configuration as the ConfigMap has it, for ever. What is refused is told by an Event
+/// on the ConfigMap too.
+pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
+    let events = Events::new(client.clone());
+    let origin = format!("ConfigMap {name}");
+    let mut seen = pin!(single::watch::<ConfigMap>(client, &name));
+    while let Some(seen) = seen.next().await {
+        match seen {
+            Seen::Object(object) => {
+                let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
+                if let Err(refused) = keeper.offer(&origin, config_text(text.map(String::as_str))) {
+                    events.configuration_refused(&object, &refused).await;
+                }
+            }
+            Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
+        }
+    }
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

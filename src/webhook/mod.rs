@@ -1,0 +1,12 @@
+//! The webhook: AdmissionReviews in, decisions out.
+
+pub mod certificate;
+pub mod configuration;
+pub mod handlers;
+pub mod process;
+pub mod review;
+pub mod state;
+pub mod validate;
+
+pub use handlers::router;
+pub use state::{ConfigSlot, WebhookState};

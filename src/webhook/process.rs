@@ -1,0 +1,259 @@
+//! The webhook's process: what is started, and in which order.
+
+use super::{
+    ConfigSlot, WebhookState,
+    certificate::{self, CertificateKeeper},
+    configuration::{self, ConfigKeeper},
+    router,
+};
+use crate::{
+    cluster::{
+        self, ObjectName,
+        namespaces::{NamespaceStore, Namespaces},
+    },
+    pki,
+    server::{
+        BodyReader, Bound, Limits, Readiness, Serving, Shutdown, ShutdownTimes, Tasks, accept::Tls,
+        admin_router, os_signals, shut_down_on,
+    },
+    telemetry::{Metrics, metrics::Listener},
+    tls::{self, ServingCertificate},
+};
+use anyhow::{Context as _, bail};
+use kube::Client;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tracing::info;
+
+/// How long an in-memory certificate lasts. The process makes a new one at each start.
+const SELF_SIGNED_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// What an in-memory certificate is for.
+const SELF_SIGNED_NAMES: [&str; 4] =
+    ["localhost", "127.0.0.1", "::1", "pullpass-webhook.pullpass-system.svc"];
+
+/// What the webhook is to do, checked.
+#[derive(Debug)]
+pub struct Options {
+    /// Where the configuration comes from.
+    pub configuration: ConfigOrigin,
+    /// Where the serving certificate comes from.
+    pub certificate: CertificateOrigin,
+    /// The kubeconfig of the cluster, if not the environment's.
+    pub kubeconfig: Option<PathBuf>,
+    /// Where AdmissionReviews are answered.
+    pub listen: SocketAddr,
+    /// Where the admin endpoints are answered.
+    pub admin_listen: SocketAddr,
+    /// The limits of the listeners.
+    pub limits: Limits,
+    /// The times of an orderly end.
+    pub shutdown: ShutdownTimes,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug)]
+pub enum ConfigOrigin {
+    /// A file, which is followed.
+    File(PathBuf),
+    /// A ConfigMap, which is watched.
+    ConfigMap(ObjectName),
+}
+
+/// Where the serving certificate comes from.
+#[derive(Debug)]
+pub enum CertificateOrigin {
+    /// Two files in PEM, which are followed.
+    Files {
+        /// The certificate with its chain.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// A Secret, which is watched.
+    Secret(ObjectName),
+    /// Made in memory.
+    SelfSigned {
+        /// Where the CA certificate is written.
+        ca_out: Option<PathBuf>,
+    },
+}
+
+/// Runs the webhook until a signal ends it: bind and load first, ready after.
+///
+/// # Errors
+/// What could not be started, or which task ended out of turn.
+pub async fn serve(options: Options) -> anyhow::Result<()> {
+    tls::install_provider();
+    let signals = os_signals().context("failed to install the signal handlers")?;
+    let bound = Bound::bind(options.listen).await?;
+    let admin = Bound::bind(options.admin_listen).await?;
+    let client = connect(&options).await?;
+    let mut process = Process {
+        tasks: Tasks::new(),
+        readiness: Readiness::new(),
+        metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+        shutdown: Shutdown::new(),
+        limits: options.limits,
+        times: options.shutdown,
+    };
+    let tls = process.follow_certificate(options.certificate, client.as_ref())?;
+    let namespaces = process.watch_namespaces(client.as_ref());
+    let state = process.follow_configuration(options.configuration, client, namespaces)?;
+    process.serve_webhook(bound, tls, state);
+    // Last, so that no probe sees readiness before all that it waits for is registered.
+    process.serve_admin(admin);
+    let Process { tasks, readiness, shutdown, times, .. } = process;
+    let orderly = shut_down_on(signals, &shutdown, &readiness, times.delay);
+    tasks.run_until(&shutdown, orderly).await?;
+    info!("stopped");
+    Ok(())
+}
+
+/// A client if one is asked for, or if this process runs in a Pod; a trial needs no cluster.
+async fn connect(options: &Options) -> anyhow::Result<Option<Client>> {
+    let is_wanted = options.kubeconfig.is_some()
+        || matches!(options.configuration, ConfigOrigin::ConfigMap(_))
+        || matches!(options.certificate, CertificateOrigin::Secret(_))
+        || cluster::client::is_in_cluster();
+    match is_wanted {
+        true => Ok(Some(cluster::client::connect(options.kubeconfig.as_deref()).await?)),
+        false => Ok(None),
+    }
+}
+
+/// The parts that every task of the process shares.
+struct Process {
+    tasks: Tasks,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+    limits: Limits,
+    times: ShutdownTimes,
+}
+
+impl Process {
+    fn serve_admin(&mut self, admin: Bound) {
+        let router = admin_router(self.readiness.clone(), Arc::clone(&self.metrics));
+        let serving = self.serving(Listener::Admin, None, self.limits.for_admin());
+        self.tasks.spawn_listener("admin", admin.serve(router, serving));
+    }
+
+    fn serve_webhook(&mut self, bound: Bound, tls: Tls, state: WebhookState) {
+        let serving = self.serving(Listener::Webhook, Some(tls), self.limits.clone());
+        self.tasks.spawn_listener("webhook", bound.serve(router(Arc::new(state)), serving));
+    }
+
+    fn serving(&self, listener: Listener, tls: Option<Tls>, limits: Limits) -> Serving {
+        Serving {
+            listener,
+            tls,
+            limits,
+            grace: self.times.grace,
+            metrics: Arc::clone(&self.metrics),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    fn follow_certificate(
+        &mut self,
+        origin: CertificateOrigin,
+        client: Option<&Client>,
+    ) -> anyhow::Result<Tls> {
+        let certificate = Arc::new(ServingCertificate::default());
+        let config = tls::server_config(Arc::clone(&certificate))
+            .context("failed to set up TLS with aws-lc-rs")?;
+        let ready = self.readiness.register("certificate");
+        let mut keeper =
+            CertificateKeeper::new(Arc::clone(&certificate), ready, Arc::clone(&self.metrics));
+        match (origin, client) {
+            (CertificateOrigin::Files { certificate, key }, _) => {
+                let origin = format!("files {} and {}", certificate.display(), key.display());
+                let apply = move |outcome| keeper.apply(&origin, outcome);
+                let every = tls::files::DEFAULT_INTERVAL;
+                let task = tls::follow_files(certificate, key, every, SystemTime::now, apply);
+                self.tasks.spawn("certificate", task);
+            }
+            (CertificateOrigin::Secret(name), Some(client)) => {
+                let task = certificate::follow_secret(client.clone(), name, keeper);
+                self.tasks.spawn("certificate", task);
+            }
+            (CertificateOrigin::Secret(name), None) => {
+                bail!("failed to read the Secret {name}: there is no cluster");
+            }
+            (CertificateOrigin::SelfSigned { ca_out }, _) => {
+                self_sign(&mut keeper, ca_out.as_deref())?;
+                self.tasks.spawn("certificate", hold(keeper));
+            }
+        }
+        Ok(Tls { config, certificate })
+    }
+
+    fn watch_namespaces(&mut self, client: Option<&Client>) -> Namespaces {
+        let Some(client) = client else { return Namespaces::NoCluster };
+        let store = NamespaceStore::new(client.clone(), Arc::clone(&self.metrics));
+        let ready = self.readiness.register("namespaces");
+        ready.not_ready("not listed yet");
+        let watch = cluster::namespaces::watch(Arc::clone(&store), move || ready.ready());
+        self.tasks.spawn("namespaces", watch);
+        Namespaces::Watched(store)
+    }
+
+    fn follow_configuration(
+        &mut self,
+        origin: ConfigOrigin,
+        client: Option<Client>,
+        namespaces: Namespaces,
+    ) -> anyhow::Result<WebhookState> {
+        let slot = Arc::new(ConfigSlot::default());
+        let ready = self.readiness.register("configuration");
+        let keeper = ConfigKeeper::new(
+            Arc::clone(&slot),
+            ready,
+            Arc::clone(&self.metrics),
+            client.is_some(),
+        );
+        let config_map = match (origin, client) {
+            (ConfigOrigin::File(path), _) => {
+                self.tasks.spawn("configuration", configuration::follow_file(path, keeper));
+                ObjectName::default_config_map()
+            }
+            (ConfigOrigin::ConfigMap(name), Some(client)) => {
+                let task = configuration::follow_config_map(client, name.clone(), keeper);
+                self.tasks.spawn("configuration", task);
+                name
+            }
+            (ConfigOrigin::ConfigMap(name), None) => {
+                bail!("failed to read the ConfigMap {name}: there is no cluster");
+            }
+        };
+        Ok(WebhookState {
+            config: slot,
+            config_map,
+            namespaces,
+            body: BodyReader::new(&self.limits, Arc::clone(&self.metrics)),
+            metrics: Arc::clone(&self.metrics),
+        })
+    }
+}
+
+fn self_sign(keeper: &mut CertificateKeeper, ca_out: Option<&Path>) -> anyhow::Result<()> {
+    let names = SELF_SIGNED_NAMES.map(str::to_owned);
+    let made = pki::self_signed(&names, SystemTime::now(), SELF_SIGNED_LIFETIME)
+        .context("failed to make a certificate in memory")?;
+    if let Some(path) = ca_out {
+        std::fs::write(path, &made.ca_pem)
+            .with_context(|| format!("failed to write the CA certificate to {}", path.display()))?;
+    }
+    let key = made.pair.key_pem.expose().as_bytes();
+    keeper.offer("--self-signed", made.pair.certificate_pem.as_bytes(), key);
+    Ok(())
+}
+
+/// Keeps the certificate, and with it readiness, for as long as the process runs.
+async fn hold(_keeper: CertificateKeeper) {
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,277 @@
+//! One etcd, kube-apiserver and kube-controller-manager for the whole test process.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{
+    Api, Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::{
+    pki::{Authority, key_pair},
+    plain_http, ports, programs,
+    run_folder::RunFolder,
+    supervised::{Program, Supervised},
+};
+
+const START_DEADLINE: Duration = Duration::from_mins(2);
+const AUDIT_POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/audit-policy.yaml");
+const ADMIN_TOKEN: &str = "test-cluster-admin";
+
+/// The running control plane. It ends with the test process.
+pub struct ControlPlane {
+    folder: RunFolder,
+    server: String,
+    authority: Authority,
+    started_in: Duration,
+    _programs: Vec<Supervised>,
+}
+
+impl ControlPlane {
+    /// The control plane, started by whoever asks first.
+    pub async fn running() -> &'static ControlPlane {
+        static PLANE: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
+        match PLANE.get_or_init(Self::start).await {
+            Ok(plane) => plane,
+            Err(reason) => panic!("the test cluster does not start: {reason}"),
+        }
+    }
+
+    /// The folder of this test process.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// How long the start took, from the first process to the first ServiceAccount.
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// The audit log, one JSON event a line.
+    pub fn audit_log(&self) -> PathBuf {
+        self.folder.path().join("audit.log")
+    }
+
+    /// A kubeconfig for whoever holds the token.
+    pub fn kubeconfig(&self, name: &str, token: &str) -> PathBuf {
+        kubeconfig(&self.folder, &self.server, &self.authority, name, token)
+    }
+
+    /// The kubeconfig of the administrator.
+    pub fn admin_kubeconfig(&self) -> PathBuf {
+        self.kubeconfig("admin", ADMIN_TOKEN)
+    }
+
+    async fn start() -> Result<Self, String> {
+        let kube_apiserver = programs::path("kube-apiserver");
+        let started = Instant::now();
+        let folder = RunFolder::create()?;
+        let authority = Authority::new("test-cluster");
+        let etcd_port = ports::free();
+        let api_port = ports::free();
+        let server = format!("https://127.0.0.1:{api_port}");
+        let service_accounts = key_pair();
+        let signing_key = folder.write("service-account.key", service_accounts.serialize_pem());
+        folder.write("service-account.pub", service_accounts.public_key_pem());
+
+        let mut etcd = start_etcd(&folder, etcd_port);
+        ready("etcd", &mut etcd, async || etcd_is_healthy(etcd_port).await).await?;
+
+        let mut api = start_api_server(
+            &folder,
+            &kube_apiserver,
+            &authority,
+            &signing_key,
+            etcd_port,
+            api_port,
+        );
+        let admin = kubeconfig(&folder, &server, &authority, "admin", ADMIN_TOKEN);
+        let client = client(&admin).await?;
+        ready("kube-apiserver", &mut api, async || api_is_ready(&client).await).await?;
+
+        let mut controllers = start_controller_manager(&folder, &admin, &signing_key);
+        ready("kube-controller-manager", &mut controllers, async || {
+            service_accounts_are_made(&client).await
+        })
+        .await?;
+
+        Ok(Self {
+            folder,
+            server,
+            authority,
+            started_in: started.elapsed(),
+            _programs: vec![etcd, api, controllers],
+        })
+    }
+}
+
+/// A client of the calling test's own runtime.
+pub async fn client(kubeconfig: &Path) -> Result<Client, String> {
+    let read = Kubeconfig::read_from(kubeconfig).map_err(|error| error.to_string())?;
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| error.to_string())?;
+    Client::try_from(config).map_err(|error| error.to_string())
+}
+
+fn start_etcd(folder: &RunFolder, port: u16) -> Supervised {
+    let client_url = format!("http://127.0.0.1:{port}");
+    let peer_url = format!("http://127.0.0.1:{}", ports::free());
+    let data = folder.path().join("etcd");
+    Supervised::start(&Program {
+        command: vec![
+            programs::path("etcd").into(),
+            "--unsafe-no-fsync".into(),
+            format!("--data-dir={}", data.display()).into(),
+            format!("--listen-client-urls={client_url}").into(),
+            format!("--advertise-client-urls={client_url}").into(),
+            format!("--listen-peer-urls={peer_url}").into(),
+            format!("--initial-advertise-peer-urls={peer_url}").into(),
+            format!("--initial-cluster=default={peer_url}").into(),
+        ],
+        environment: vec![],
+        log: folder.path().join("etcd.log"),
+        scratch: data,
+    })
+}
+
+fn start_api_server(
+    folder: &RunFolder,
+    executable: &Path,
+    authority: &Authority,
+    signing_key: &Path,
+    etcd_port: u16,
+    port: u16,
+) -> Supervised {
+    let leaf = authority.issue(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+    let certificate = folder.write("apiserver.crt", leaf.certificate);
+    let key = folder.write("apiserver.key", leaf.key);
+    let tokens =
+        folder.write("tokens.csv", format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"));
+    let path = |path: &Path| path.display().to_string();
+    let options = [
+        ("etcd-servers", format!("http://127.0.0.1:{etcd_port}")),
+        ("bind-address", "127.0.0.1".into()),
+        ("secure-port", port.to_string()),
+        // Of the range kept for documentation: a machine without any network can run the tests.
+        ("advertise-address", "192.0.2.1".into()),
+        ("service-cluster-ip-range", "10.0.0.0/24".into()),
+        ("cert-dir", path(folder.path())),
+        ("tls-cert-file", path(&certificate)),
+        ("tls-private-key-file", path(&key)),
+        ("token-auth-file", path(&tokens)),
+        ("authorization-mode", "RBAC".into()),
+        ("service-account-issuer", "https://kubernetes.default.svc".into()),
+        ("service-account-key-file", path(&signing_key.with_extension("pub"))),
+        ("service-account-signing-key-file", path(signing_key)),
+        ("audit-policy-file", AUDIT_POLICY.into()),
+        ("audit-log-path", path(&folder.path().join("audit.log"))),
+        ("audit-log-mode", "blocking".into()),
+        // Mebibytes; the log is read by position and so must not be rotated.
+        ("audit-log-maxsize", "100000".into()),
+    ];
+    let mut command = vec![executable.into()];
+    command.extend(options.iter().map(|(name, value)| format!("--{name}={value}").into()));
+    Supervised::start(&Program {
+        command,
+        environment: vec![],
+        log: folder.path().join("kube-apiserver.log"),
+        scratch: tokens,
+    })
+}
+
+fn start_controller_manager(folder: &RunFolder, admin: &Path, signing_key: &Path) -> Supervised {
+    let root_ca = folder.path().join("ca.crt");
+    Supervised::start(&Program {
+        command: vec![
+            programs::path("kube-controller-manager").into(),
+            format!("--kubeconfig={}", admin.display()).into(),
+            format!("--service-account-private-key-file={}", signing_key.display()).into(),
+            format!("--root-ca-file={}", root_ca.display()).into(),
+            "--leader-elect=false".into(),
+            "--secure-port=0".into(),
+            "--kube-api-qps=500".into(),
+            "--kube-api-burst=1000".into(),
+        ],
+        environment: vec![],
+        log: folder.path().join("kube-controller-manager.log"),
+        scratch: folder.path().join("kube-controller-manager"),
+    })
+}
+
+fn kubeconfig(
+    folder: &RunFolder,
+    server: &str,
+    authority: &Authority,
+    name: &str,
+    token: &str,
+) -> PathBuf {
+    let certificate = folder.write("ca.crt", authority.pem());
+    let content = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
+        "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority": certificate}}],
+        "users": [{"name": name, "user": {"token": token}}],
+    });
+    folder.write(&format!("{name}.kubeconfig"), content.to_string())
+}
+
+async fn etcd_is_healthy(port: u16) -> Result<(), String> {
+    let answer = plain_http::get(port, "/health").await?;
+    match answer.status {
+        200 => Ok(()),
+        _ => Err(answer.body),
+    }
+}
+
+async fn api_is_ready(client: &Client) -> Result<(), String> {
+    let request = http_get("/readyz?verbose");
+    match client.request_text(request).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn http_get(path: &str) -> axum::http::Request<Vec<u8>> {
+    axum::http::Request::get(path).body(vec![]).expect("the path is valid")
+}
+
+/// The controller manager is at work once the first namespace has its ServiceAccount.
+async fn service_accounts_are_made(client: &Client) -> Result<(), String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    match accounts.get("default").await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn ready(
+    name: &str,
+    program: &mut Supervised,
+    mut check: impl AsyncFnMut() -> Result<(), String>,
+) -> Result<(), String> {
+    let started = Instant::now();
+    loop {
+        let Err(reason) = check().await else {
+            return Ok(());
+        };
+        if let Some(status) = program.exited() {
+            return Err(format!("{name} ended ({status}): {}", program.log_tail()));
+        }
+        if started.elapsed() > START_DEADLINE {
+            return Err(format!(
+                "{name} is not ready after {START_DEADLINE:?}: {reason}; {}",
+                program.log_tail()
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,37 @@
+//! Tests on a real control plane: etcd, kube-apiserver and kube-controller-manager on loopback, built
+//! from the Go modules that `go.mod` in this folder pins.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a part of the fixture that cannot do its work fails the test, and says why"
+)]
+
+mod audit;
+mod cluster;
+mod control_plane;
+mod endpoint;
+mod eventually;
+mod in_force;
+mod kubectl;
+mod manifests;
+mod namespace;
+mod oracle;
+mod pki;
+mod plain_http;
+mod pods;
+mod ports;
+mod programs;
+mod run_folder;
+mod sidecar_injector;
+mod supervised;
+mod sweep;
+mod webhook;
+mod workloads;
+
+mod exclusions;
+mod installation;
+mod smoke;
+mod webhook_down;
+mod webhook_process;

@@ -1,0 +1,51 @@
+//! Certificates of the tests: an authority of its own for each server.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+
+/// A certificate authority.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate chain and its key, both as PEM.
+#[derive(Clone)]
+pub struct Leaf {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new(common_name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        Self(CertifiedIssuer::self_signed(params, key_pair()).expect("an authority is issued"))
+    }
+
+    /// The authority's certificate as PEM: what a `caBundle` holds.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// The authority's certificate as DER.
+    pub fn der(&self) -> Vec<u8> {
+        self.0.der().to_vec()
+    }
+
+    /// Issues a serving certificate for DNS names and IP addresses.
+    pub fn issue(&self, names: &[&str]) -> Leaf {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).expect("the names are valid");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = key_pair();
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate is issued");
+        Leaf { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}
+
+/// A new P-256 key.
+pub fn key_pair() -> KeyPair {
+    KeyPair::generate().expect("a key is generated")
+}

@@ -1,0 +1,231 @@
+//! `pullpass webhook`, the real binary, in front of the API server.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use kube::{Client, Config};
+use serde_json::Value;
+
+use crate::{
+    cluster::Cluster,
+    endpoint::Endpoint,
+    eventually::eventually,
+    pki::{Authority, Leaf},
+    plain_http::{self, Answer},
+    ports,
+    supervised::{Program, Supervised},
+};
+
+const START: Duration = Duration::from_secs(20);
+/// Above the default of `--shutdown-delay` and `--shutdown-grace` together.
+const END: Duration = Duration::from_secs(30);
+
+/// A webhook to be started. It has a certificate for 127.0.0.1 of its own, given by files unless
+/// [`NewWebhook::certificate_from_secret`] says otherwise.
+pub struct NewWebhook {
+    name: String,
+    folder: PathBuf,
+    authority: Authority,
+    leaf: Leaf,
+    tls: Vec<OsString>,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, String)>,
+}
+
+/// The running webhook. Dropping it kills it.
+pub struct WebhookProcess {
+    port: u16,
+    admin_port: u16,
+    authority: Authority,
+    process: Supervised,
+}
+
+impl Cluster {
+    /// A webhook process to be started.
+    pub fn webhook(&self) -> NewWebhook {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("webhook-{number}");
+        let authority = Authority::new(&name);
+        let leaf = authority.issue(&["127.0.0.1", "pullpass-webhook.pullpass-system.svc"]);
+        let folder = self.control_plane().folder();
+        let certificate = folder.write(&format!("{name}.crt"), &leaf.certificate);
+        let key = folder.write(&format!("{name}.key"), &leaf.key);
+        NewWebhook {
+            folder: folder.path().to_path_buf(),
+            name,
+            authority,
+            leaf,
+            tls: vec![flag("tls-cert", &certificate), flag("tls-key", &key)],
+            arguments: vec![],
+            environment: vec![],
+        }
+    }
+}
+
+impl NewWebhook {
+    /// With this text as its configuration file.
+    pub fn config(self, yaml: &str) -> Self {
+        let file = self.folder.join(format!("{}.yaml", self.name));
+        std::fs::write(&file, yaml).expect("the configuration is written");
+        self.config_file(&file)
+    }
+
+    /// With this configuration file.
+    pub fn config_file(mut self, file: &Path) -> Self {
+        self.arguments.push(flag("config", file));
+        self
+    }
+
+    /// With the ConfigMap `pullpass-system/pullpass` as its configuration.
+    pub fn config_map(self) -> Self {
+        self.argument("--config-map=pullpass-system/pullpass")
+    }
+
+    /// In the cluster under the identity of this kubeconfig.
+    pub fn kubeconfig(mut self, file: &Path) -> Self {
+        self.arguments.push(flag("kubeconfig", file));
+        self
+    }
+
+    /// With one more argument, such as `--max-in-flight=8`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// With one more environment variable.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Writes its certificate into the Secret `pullpass-system/pullpass-tls` and has it read from there.
+    pub async fn certificate_from_secret(mut self, cluster: &Cluster) -> Self {
+        cluster.write_tls_secret(&self.leaf, &self.authority).await;
+        self.tls = vec!["--tls-secret=pullpass-system/pullpass-tls".into()];
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> WebhookProcess {
+        let mut webhook = self.spawn();
+        let admin_port = webhook.admin_port;
+        let process = &mut webhook.process;
+        eventually("the webhook to be ready", START, async || {
+            if let Some(status) = process.exited() {
+                panic!("the webhook ended ({status}): {}", process.log_tail());
+            }
+            match plain_http::get(admin_port, "/readyz").await {
+                Ok(Answer { status: 200, .. }) => Ok(()),
+                Ok(answer) => Err(format!("{answer:?}; {}", process.log_tail())),
+                Err(error) => Err(format!("{error}; {}", process.log_tail())),
+            }
+        })
+        .await;
+        webhook
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(self) -> WebhookProcess {
+        let port = ports::free();
+        let admin_port = ports::free();
+        let mut command: Vec<OsString> = vec![
+            env!("CARGO_BIN_EXE_pullpass").into(),
+            "webhook".into(),
+            format!("--listen=127.0.0.1:{port}").into(),
+            format!("--admin-listen=127.0.0.1:{admin_port}").into(),
+            "--log-format=json".into(),
+        ];
+        command.extend(self.tls);
+        command.extend(self.arguments);
+        let process = Supervised::start(&Program {
+            command,
+            environment: self.environment,
+            log: self.folder.join(format!("{}.log", self.name)),
+            scratch: self.folder.join(&self.name),
+        });
+        WebhookProcess { port, admin_port, authority: self.authority, process }
+    }
+}
+
+impl WebhookProcess {
+    /// The URL of a path on its TLS port.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// What `/readyz` says.
+    pub async fn ready(&self) -> Answer {
+        self.admin("/readyz").await
+    }
+
+    /// The text of `/metrics`.
+    pub async fn metrics(&self) -> String {
+        self.admin("/metrics").await.body
+    }
+
+    /// The value of one sample of `/metrics`, named as it is written there, labels and all.
+    pub async fn metric(&self, sample: &str) -> Option<f64> {
+        let metrics = self.metrics().await;
+        let value =
+            metrics.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
+        value.parse().ok()
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Posts an AdmissionReview to it directly, without the API server.
+    pub async fn review(&self, path: &str, review: &Value) -> Result<Value, kube::Error> {
+        let mut config = Config::new(self.url("").parse().expect("the URL is valid"));
+        config.root_cert = Some(vec![self.authority.der()]);
+        let request = axum::http::Request::post(path)
+            .header("content-type", "application/json")
+            .body(review.to_string().into_bytes())
+            .expect("the request is valid");
+        Client::try_from(config)?.request(request).await
+    }
+
+    /// Sends it a signal by its name without SIG.
+    pub fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// How it ended, if it did. Death by signal N is exit code 128 + N.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.process.exited()
+    }
+
+    /// Sends SIGTERM, waits for the end and says how it was.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.signal("TERM");
+        eventually("the webhook to end", END, async || self.exited()).await
+    }
+
+    async fn admin(&self, path: &str) -> Answer {
+        plain_http::get(self.admin_port, path)
+            .await
+            .unwrap_or_else(|error| panic!("{error}; {}", self.process.log_tail()))
+    }
+}
+
+impl Endpoint for WebhookProcess {
+    fn port(&self) -> u16 {
+        self.port
+    }
+    fn ca_pem(&self) -> String {
+        self.authority.pem()
+    }
+}
+
+fn flag(name: &str, path: &Path) -> OsString {
+    format!("--{name}={}", path.display()).into()
+}
