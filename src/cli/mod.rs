@@ -20,8 +20,6 @@ mod reference;
 mod schema;
 mod webhook;
 
-pub use reference::configuration_reference;
-
 use clap::{CommandFactory, Parser, Subcommand};
 use std::{io, process::ExitCode};
 
