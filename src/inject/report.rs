@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// A decision as data, for `explain -o json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Why the Pod is left as it is, whatever its images.

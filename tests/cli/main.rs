@@ -1,0 +1,10 @@
+//! The real binary: exit codes, output and errors of every subcommand.
+
+mod certs;
+mod check;
+mod explain;
+mod generated;
+mod inject;
+mod matches;
+mod run;
+mod usage;

@@ -1,0 +1,92 @@
+use super::run::{CONFIG, pullpass};
+use rstest::rstest;
+
+#[rstest]
+#[case(&[])]
+#[case(&["nonsense"])]
+#[case(&["check"])]
+#[case(&["check", "--config"])]
+#[case(&["check", "--config", CONFIG, "-o", "xml"])]
+#[case(&["match", "--config", CONFIG])]
+#[case(&["match", "--config", CONFIG, "-", "nginx"])]
+#[case(&["match", "--config", "-", "-"])]
+#[case(&["explain", "--config", CONFIG])]
+#[case(&["explain", "--config", "-", "-f", "-"])]
+#[case(&["inject", "--config", "-", "-f", "-"])]
+#[case(&["inject", "--config", CONFIG, "-f", "-", "--namespace-labels", "x"])]
+#[case(&["certs", "--out", "x"])]
+#[case(&["certs", "--out", "x", "--dns", "a", "--days", "0"])]
+#[case(&["completions", "tcsh"])]
+fn wrong_usage_ends_with_2_and_prints_nothing_to_standard_output(#[case] args: &[&str]) {
+    let outcome = pullpass(args).run();
+    assert_eq!((outcome.code, &*outcome.stdout), (2, ""), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("--help"), "{}", outcome.stderr);
+}
+
+#[rstest]
+#[case("check")]
+#[case("match")]
+#[case("explain")]
+#[case("inject")]
+#[case("certs")]
+#[case("schema")]
+#[case("completions")]
+#[case("man")]
+fn every_subcommand_has_an_example_and_a_variable_for_each_flag(#[case] subcommand: &str) {
+    let help = pullpass(&[subcommand, "--help"]).run().done();
+    assert!(
+        help.contains("Example") && help.contains(&format!("pullpass {subcommand} ")),
+        "{help}"
+    );
+    let flags =
+        help.lines().filter(|line| line.trim_start().starts_with('-') && line.contains("--"));
+    let own = flags.filter(|line| !line.contains("--help") && !line.contains("--version"));
+    assert_eq!(
+        own.count(),
+        help.matches("[env: PULLPASS_").count() - usize::from(subcommand == "completions"),
+        "{help}"
+    );
+}
+
+#[test]
+fn a_flag_can_be_given_as_a_variable() {
+    let call = || {
+        pullpass(&["match", "nginx"]).env("PULLPASS_CONFIG", CONFIG).env("PULLPASS_OUTPUT", "json")
+    };
+    assert!(call().run().done().starts_with("{\"image\":\"nginx\""));
+    let stronger = call().arg("--output=text").run().done();
+    assert!(stronger.starts_with("nginx\n"));
+}
+
+#[test]
+fn colour_is_for_terminals_and_not_where_no_color_is_set() {
+    let call = || pullpass(&["check", "--config", CONFIG]);
+    let has_colour = |text: String| text.contains('\u{1b}');
+    assert!(!has_colour(call().run().done()));
+    assert!(has_colour(call().env("CLICOLOR_FORCE", "1").run().done()));
+    assert!(!has_colour(call().env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").run().done()));
+}
+
+#[rstest]
+#[case(&["check", "--config", "no/such.yaml"], "failed to read the configuration `no/such.yaml`")]
+#[case(&["check", "--config", "."], "failed to read the configuration `.`")]
+#[case(&["inject", "--config", CONFIG, "-f", "no/such.yaml"], "failed to read the manifests `no/such.yaml`")]
+#[case(&["explain", "--config", CONFIG, "-f", "no/such.yaml"], "with -f")]
+#[case(&["man", "--out", "Cargo.toml/x"], "failed to write the manual pages to `Cargo.toml/x`")]
+#[case(&["certs", "--out", "Cargo.toml/x", "--dns", "a"], "failed to make the directory `Cargo.toml/x`")]
+fn what_cannot_be_read_or_written_is_named_with_what_to_do(
+    #[case] args: &[&str],
+    #[case] message: &str,
+) {
+    let error = pullpass(args).run().refused();
+    assert!(
+        error.starts_with("error: ") && error.contains(message) && error.contains("give a "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_refused() {
+    let error = pullpass(&["check", "--config", "-"]).stdin(*b"ab\xff").run().refused();
+    assert!(error.contains("byte 3 is not UTF-8"), "{error}");
+}
