@@ -62,7 +62,7 @@ impl Webhook {
             .args(["webhook", "--self-signed", "--config", CONFIG, "--shutdown-delay", "0s"])
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(["--admin-listen", &format!("127.0.0.1:{admin_port}")])
-            .args(["--log-level", "warn", "--ca-out"])
+            .args(["--log-level", "error", "--ca-out"])
             .arg(ca)
             .spawn()
             .with_context(|| format!("failed to run {binary}"))?;
