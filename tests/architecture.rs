@@ -97,9 +97,9 @@ fn first_word(text: &str) -> String {
 }
 
 fn sources_of(room: &str) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room);
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room);
     let mut files = Vec::new();
-    collect(&root, &mut files);
+    collect(&top, &mut files);
     assert!(!files.is_empty(), "the room src/{room} has no files");
     files
         .into_iter()

@@ -1,186 +1,381 @@
-//! The borrowed view of a Pod says what the typed decode of k8s-openapi says.
+//! The borrowed view of a Pod reads what the typed decode of k8s-openapi reads.
 
-use k8s_openapi::api::core::v1::Pod;
-use proptest::{collection::vec, option, prelude::*};
-use pullpass::inject::PodView;
+use k8s_openapi::{
+    api::core::v1::{
+        Container, EnvVar, EphemeralContainer, ImageVolumeSource, LocalObjectReference, Pod,
+        PodSpec, Volume,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use proptest::{option, prelude::*};
+use pullpass::inject::{ImagePlace, PodView};
 use rstest::rstest;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-const MIRROR: &str = "kubernetes.io/config.mirror";
-const INJECT: &str = "pullpass.io/inject";
-
-/// What a decision depends on.
+/// All that the decision reads of a Pod.
 #[derive(Debug, PartialEq)]
-struct Facts {
+struct Seen {
     is_mirror: bool,
     is_opted_out: bool,
-    has_no_pull_secrets: bool,
     pull_secrets: Vec<String>,
-    images: Vec<(String, String)>,
+    has_no_pull_secrets: bool,
+    images: Vec<(ImagePlace, String)>,
 }
 
-fn by_view(text: &str) -> Result<Facts, serde_json::Error> {
-    let view: PodView<'_> = serde_json::from_str(text)?;
-    Ok(Facts {
+fn seen_by_view(view: &PodView<'_>) -> Seen {
+    Seen {
         is_mirror: view.is_mirror(),
         is_opted_out: view.is_opted_out(),
+        // k8s-openapi reads an absent name as an empty one.
+        pull_secrets: view.pull_secrets().filter(|n| !n.is_empty()).map(str::to_owned).collect(),
         has_no_pull_secrets: view.has_no_pull_secrets(),
-        pull_secrets: view.pull_secrets().map(str::to_owned).collect(),
-        images: view.images().map(|i| (i.place.to_string(), i.text.to_owned())).collect(),
-    })
+        images: view.images().map(|image| (image.place, image.text.to_owned())).collect(),
+    }
 }
 
-fn by_typed_decode(text: &str) -> Result<Facts, serde_json::Error> {
-    let pod: Pod = serde_json::from_str(text)?;
-    let spec = pod.spec.unwrap_or_default();
+fn seen_by_type(pod: &Pod) -> Seen {
+    let has = |map: &Option<BTreeMap<String, String>>, key: &str, value: Option<&str>| {
+        map.iter().flatten().any(|(k, v)| k == key && value.is_none_or(|value| value == v))
+    };
+    let spec = pod.spec.clone().unwrap_or_default();
+    let init = spec.init_containers.unwrap_or_default().into_iter().map(|c| c.image);
+    let main = spec.containers.into_iter().map(|c| c.image);
+    let ephemeral = spec.ephemeral_containers.unwrap_or_default().into_iter().map(|c| c.image);
+    let volumes = spec.volumes.unwrap_or_default().into_iter().map(|v| v.image?.reference);
+    let placed = |texts: Vec<Option<String>>, place: fn(usize) -> ImagePlace| {
+        let placed = texts.into_iter().enumerate().map(move |(i, text)| Some((place(i), text?)));
+        placed.flatten().collect::<Vec<_>>()
+    };
     let secrets = spec.image_pull_secrets.unwrap_or_default();
-    let mut images = Vec::new();
-    let mut add = |list: &str, texts: Vec<Option<String>>, suffix: &str| {
-        for (i, text) in texts.into_iter().enumerate() {
-            images.extend(text.map(|text| (format!("{list}[{i}]{suffix}"), text)));
-        }
-    };
-    let of = |list: Vec<k8s_openapi::api::core::v1::Container>| {
-        list.into_iter().map(|c| c.image).collect()
-    };
-    add("initContainers", of(spec.init_containers.unwrap_or_default()), "");
-    add("containers", of(spec.containers), "");
-    let ephemeral = spec.ephemeral_containers.unwrap_or_default();
-    add("ephemeralContainers", ephemeral.into_iter().map(|c| c.image).collect(), "");
-    let volumes = spec.volumes.unwrap_or_default();
-    add("volumes", volumes.into_iter().map(|v| v.image?.reference).collect(), ".image");
-    let labels = pod.metadata.labels.unwrap_or_default();
-    Ok(Facts {
-        is_mirror: pod.metadata.annotations.is_some_and(|a| a.contains_key(MIRROR)),
-        is_opted_out: labels.get(INJECT).is_some_and(|value| value == "disabled"),
+    Seen {
+        is_mirror: has(&pod.metadata.annotations, "kubernetes.io/config.mirror", None),
+        is_opted_out: has(&pod.metadata.labels, "pullpass.io/inject", Some("disabled")),
         has_no_pull_secrets: secrets.is_empty(),
-        pull_secrets: secrets.into_iter().map(|s| s.name).collect(),
-        images,
+        pull_secrets: secrets.into_iter().map(|s| s.name).filter(|n| !n.is_empty()).collect(),
+        images: [
+            placed(init.collect(), ImagePlace::InitContainer),
+            placed(main.collect(), ImagePlace::Container),
+            placed(ephemeral.collect(), ImagePlace::EphemeralContainer),
+            placed(volumes.collect(), ImagePlace::Volume),
+        ]
+        .concat(),
+    }
+}
+
+/// Both readings of a text, through JSON text and through a JSON value.
+fn agree(text: &str) -> Seen {
+    let view: PodView<'_> = serde_json::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    let value: Value = serde_json::from_str(text).unwrap();
+    let of_value = PodView::deserialize(&value).unwrap();
+    let typed: Pod = serde_json::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    let seen = seen_by_view(&view);
+    assert_eq!(seen, seen_by_type(&typed), "{text}");
+    assert_eq!(seen, seen_by_view(&of_value), "{text}");
+    seen
+}
+
+/// Texts that JSON writes with and without escapes.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{1,5}(\\.io)?(/[a-z]{1,4}){0,2}(:[a-z0-9]{1,3})?",
+        "[\"\\\\/\\n\\t\u{0}é漢😀\u{2028}a]{0,6}",
+    ]
+}
+
+fn list<T: std::fmt::Debug>(
+    item: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Option<Vec<T>>> {
+    option::of(prop::collection::vec(item, 0..4))
+}
+
+fn labels() -> impl Strategy<Value = Option<BTreeMap<String, String>>> {
+    let key = prop_oneof![
+        Just("pullpass.io/inject".to_owned()),
+        Just("kubernetes.io/config.mirror".to_owned()),
+        text()
+    ];
+    let value = prop_oneof![Just("disabled".to_owned()), Just("enabled".to_owned()), text()];
+    option::of(prop::collection::btree_map(key, value, 0..4))
+}
+
+fn container() -> impl Strategy<Value = Container> {
+    (option::of(text()), text(), list(text())).prop_map(|(image, name, env)| Container {
+        image,
+        name,
+        env: env.map(|env| {
+            let variable = |value: String| EnvVar {
+                name: "image".into(),
+                value: Some(value),
+                ..EnvVar::default()
+            };
+            env.into_iter().map(variable).collect()
+        }),
+        ..Container::default()
     })
 }
 
-fn image() -> impl Strategy<Value = Option<String>> {
-    option::of(prop_oneof!["gcr.io/p/[a-z]{1,3}", "\\PC{0,12}", Just("a\"b\\c\n\u{1}".to_owned())])
+fn volume() -> impl Strategy<Value = Volume> {
+    let image = option::of(text())
+        .prop_map(|reference| ImageVolumeSource { reference, pull_policy: Some("Always".into()) });
+    (option::of(image), text()).prop_map(|(image, name)| Volume {
+        image,
+        name,
+        ..Volume::default()
+    })
 }
 
-fn containers() -> impl Strategy<Value = Option<Vec<Value>>> {
-    let container = (image(), any::<bool>()).prop_map(|(image, extra)| {
-        let mut container = json!({"name": "c", "image": image});
-        if extra {
-            container["env"] = json!([{"name": "A", "value": "x"}]);
-            container["resources"] = json!({"limits": {"cpu": "1"}});
-        }
-        container
+fn pod() -> impl Strategy<Value = Pod> {
+    let ephemeral = (option::of(text()), text()).prop_map(|(image, name)| EphemeralContainer {
+        image,
+        name,
+        ..EphemeralContainer::default()
     });
-    option::of(vec(container, 0..4))
-}
-
-fn map(key: &'static str) -> impl Strategy<Value = Option<Vec<(String, String)>>> {
-    let entry = prop_oneof![
-        ("[a-z]{1,4}", "[a-z]{0,4}").prop_map(|(k, v)| (k, v)),
-        Just((key.to_owned(), "disabled".to_owned())),
-        Just((key.to_owned(), "enabled".to_owned())),
-    ];
-    option::of(vec(entry, 0..3))
-}
-
-fn pod() -> impl Strategy<Value = Value> {
-    let volume = prop_oneof![
-        image()
-            .prop_map(|i| json!({"name": "v", "image": {"reference": i, "pullPolicy": "Always"}})),
-        Just(json!({"name": "v", "emptyDir": {}})),
-        Just(json!({"name": "v", "image": null})),
-    ];
-    let secrets = option::of(vec("[a-z]{1,3}".prop_map(|n| json!({"name": n})), 0..3));
-    (
-        (map(INJECT), map(MIRROR)),
-        (containers(), containers(), containers(), option::of(vec(volume, 0..3)), secrets),
+    let spec = (
+        prop::collection::vec(container(), 0..4),
+        list(container()),
+        list(ephemeral),
+        list(volume()),
+        list(text().prop_map(|name| LocalObjectReference { name })),
     )
-        .prop_map(|((labels, annotations), (init, main, ephemeral, volumes, secrets))| {
-            let to_map = |entries: Option<Vec<(String, String)>>| {
-                entries.map(|e| e.into_iter().collect::<std::collections::BTreeMap<_, _>>())
-            };
-            json!({
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": "p", "labels": to_map(labels), "annotations": to_map(annotations)},
-                "spec": {
-                    "initContainers": init,
-                    "containers": main.unwrap_or_default(),
-                    "ephemeralContainers": ephemeral,
-                    "volumes": volumes,
-                    "imagePullSecrets": secrets,
-                    "tolerations": [{"key": "a", "operator": "Exists"}],
-                    "unknownToUs": {"deep": [[[{"image": "not-an-image"}]]]},
-                },
-            })
-        })
+        .prop_map(
+            |(containers, init_containers, ephemeral_containers, volumes, image_pull_secrets)| {
+                PodSpec {
+                    containers,
+                    init_containers,
+                    ephemeral_containers,
+                    volumes,
+                    image_pull_secrets,
+                    ..PodSpec::default()
+                }
+            },
+        );
+    (labels(), labels(), option::of(text()), option::of(spec)).prop_map(
+        |(labels, annotations, name, spec)| Pod {
+            metadata: ObjectMeta { labels, annotations, name, ..ObjectMeta::default() },
+            spec,
+            ..Pod::default()
+        },
+    )
+}
+
+/// What the API server of another version may add, and null where Go reads nothing.
+fn noise(value: &mut Value, depth: usize) {
+    match value {
+        Value::Object(map) => {
+            map.values_mut().for_each(|inner| noise(inner, depth + 1));
+            if depth < 2 {
+                map.insert(
+                    "future".into(),
+                    json!({"image": "x", "spec": [null, {"image": 5}], "n": 1e9}),
+                );
+                map.insert("status2".into(), Value::Null);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|inner| noise(inner, depth + 1)),
+        _ => {}
+    }
+}
+
+/// Each ASCII letter within strings as `\u00XX`: the same JSON, with nothing left to borrow.
+fn escaped(json: &str) -> String {
+    let (mut out, mut in_string, mut chars) = (String::new(), false, json.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                in_string = !in_string;
+                out.push(c);
+            }
+            '\\' => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            c if in_string && c.is_ascii_alphabetic() => out += &format!("\\u{:04X}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
+    /// Law: the view of any Pod is what its typed decode says.
     #[test]
-    fn the_view_equals_the_typed_decode(pod in pod()) {
-        let text = pod.to_string();
-        prop_assert_eq!(by_view(&text).unwrap(), by_typed_decode(&text).unwrap());
-        let spaced = serde_json::to_string_pretty(&pod).unwrap();
-        prop_assert_eq!(by_view(&spaced).unwrap(), by_typed_decode(&spaced).unwrap());
+    fn view_equals_the_typed_decode(pod in pod()) {
+        let text = serde_json::to_string(&pod).unwrap();
+        let seen = agree(&text);
+        prop_assert_eq!(&seen, &seen_by_type(&pod));
+        let mut noisy: Value = serde_json::from_str(&text).unwrap();
+        noise(&mut noisy, 0);
+        prop_assert_eq!(&agree(&noisy.to_string()), &seen);
     }
 
+    /// Law: escapes within strings change nothing.
     #[test]
-    fn no_text_makes_the_view_panic(text in "\\PC{0,60}|[\\[\\]{}:,\"a-z0-9]{0,60}") {
-        let _ = by_view(&text);
+    fn escapes_change_nothing(pod in pod()) {
+        let text = serde_json::to_string(&pod).unwrap();
+        prop_assert_eq!(agree(&escaped(&text)), agree(&text));
     }
+
+    /// Law: no text makes the view panic.
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,40}|[{}\\[\\]\",:a-z]{0,30}") {
+        let _ = serde_json::from_str::<PodView<'_>>(&text);
+    }
+}
+
+/// Where the same text gives the same answer in both readings.
+#[rstest]
+#[case::nothing("{}")]
+#[case::null_parts(r#"{"metadata": null, "spec": null}"#)]
+#[case::null_maps(
+    r#"{"metadata": {"labels": null, "annotations": null}, "spec": {"containers": []}}"#
+)]
+#[case::null_lists(r#"{"spec": {"containers": null, "initContainers": null, "ephemeralContainers": null, "volumes": null, "imagePullSecrets": null}}"#)]
+#[case::null_images(r#"{"spec": {"containers": [{"image": null}, {"image": "a"}], "volumes": [{"image": null}, {"image": {"reference": null}}, {"image": {}}]}}"#)]
+#[case::null_name(r#"{"spec": {"containers": [], "imagePullSecrets": [{"name": null}, {}]}}"#)]
+#[case::unknown_fields(r#"{"future": {"spec": 1}, "spec": {"future": [{"image": 5}], "containers": [{"future": null, "image": "a"}]}}"#)]
+#[case::not_the_label(
+    r#"{"metadata": {"labels": {"pullpass.io/injected": "disabled", "x": "disabled"}}}"#
+)]
+#[case::label(r#"{"metadata": {"labels": {"a": "b", "pullpass.io/inject": "disabled"}}}"#)]
+#[case::other_value(r#"{"metadata": {"labels": {"pullpass.io/inject": "Disabled"}}}"#)]
+#[case::label_as_annotation(r#"{"metadata": {"annotations": {"pullpass.io/inject": "disabled"}}}"#)]
+#[case::mirror(r#"{"metadata": {"annotations": {"kubernetes.io/config.mirror": ""}}}"#)]
+#[case::mirror_as_label(r#"{"metadata": {"labels": {"kubernetes.io/config.mirror": "x"}}}"#)]
+#[case::escaped_key(r#"{"metadata": {"l\u0061bels": {"pullpass.io/\u0069nject": "dis\u0061bled"}}, "sp\u0065c": {"containers": [{"im\u0061ge": "\u0041\ud83d\ude00"}]}}"#)]
+#[case::generated_name(
+    r#"{"metadata": {"generateName": "x-"}, "spec": {"containers": [{"image": ""}]}}"#
+)]
+fn hand_chosen(#[case] text: &str) {
+    agree(text);
+}
+
+#[test]
+fn every_place_in_the_order_of_start() {
+    let pod = json!({"spec": {
+        "volumes": [{"name": "v"}, {"image": {"reference": "five"}}],
+        "ephemeralContainers": [{"image": "four"}],
+        "containers": [{"image": "two"}, {}, {"image": "three"}],
+        "initContainers": [{"image": "one"}],
+    }});
+    let images: Vec<_> =
+        agree(&pod.to_string()).images.into_iter().map(|(p, t)| format!("{p} {t}")).collect();
+    assert_eq!(
+        images,
+        [
+            "initContainers[0] one",
+            "containers[0] two",
+            "containers[2] three",
+            "ephemeralContainers[0] four",
+            "volumes[1].image five"
+        ]
+    );
 }
 
 #[rstest]
-#[case::nothing(json!({}))]
-#[case::nulls(json!({"metadata": null, "spec": null}))]
-#[case::inner_nulls(json!({"metadata": {"labels": null, "annotations": null},
-    "spec": {"containers": [], "initContainers": null, "volumes": null, "imagePullSecrets": null}}))]
-#[case::unknown_fields(json!({"future": [1, 2], "spec": {"containers": [{"name": "a", "image": "x", "future": {}}]}}))]
-#[case::mirror(json!({"metadata": {"annotations": {"kubernetes.io/config.mirror": ""}}, "spec": {"containers": []}}))]
-fn by_hand(#[case] pod: Value) {
-    let text = pod.to_string();
-    assert_eq!(by_view(&text).unwrap(), by_typed_decode(&text).unwrap());
+#[case::absent("{}", true)]
+#[case::null(r#"{"spec": {"imagePullSecrets": null}}"#, true)]
+#[case::empty(r#"{"spec": {"imagePullSecrets": []}}"#, true)]
+#[case::one_without_name(r#"{"spec": {"imagePullSecrets": [{}]}}"#, false)]
+#[case::one(r#"{"spec": {"imagePullSecrets": [{"name": "a"}]}}"#, false)]
+fn absent_null_and_empty_are_the_same(#[case] text: &str, #[case] none: bool) {
+    assert_eq!(agree(text).has_no_pull_secrets, none);
 }
 
+/// Nothing is copied out of the request but what has escapes.
 #[test]
-fn escapes_are_read_as_what_they_stand_for() {
-    let text = r#"{"metadata":{"labels":{"pullpass.io\/inject":"d\u0069sabled"}},
-        "spec":{"containers":[{"image":"gcr\u002eio\/p\/a"}]}}"#;
-    let facts = by_view(text).unwrap();
-    assert!(facts.is_opted_out);
-    assert_eq!(facts.images, [("containers[0]".to_owned(), "gcr.io/p/a".to_owned())]);
+fn texts_are_borrowed() {
+    let text = r#"{"spec": {"containers": [{"image": "gcr.io/a/b"}], "volumes": [{"image": {"reference": "gcr.io/c"}}], "imagePullSecrets": [{"name": "s"}]}}"#;
+    let view: PodView<'_> = serde_json::from_str(text).unwrap();
+    let within = |part: &str| text.as_bytes().as_ptr_range().contains(&part.as_ptr());
+    assert!(view.images().all(|image| within(image.text)));
+    assert!(view.pull_secrets().all(within));
 }
 
+/// Fault 2: what no Pod is gives an error, and no panic.
 #[rstest]
-#[case::a_number(r#"{"spec":{"containers":[{"image":1}]}}"#)]
-#[case::a_text_for_a_list(r#"{"spec":{"containers":"x"}}"#)]
-#[case::a_list_for_an_object(r#"{"spec":[1]}"#)]
-#[case::twice(r#"{"spec":{},"spec":{}}"#)]
-#[case::an_image_twice(r#"{"spec":{"containers":[{"image":"a","image":"b"}]}}"#)]
-#[case::cut(r#"{"spec":{"containers":[{"image":"a""#)]
-fn fault_02_what_no_pod_has_is_an_error(#[case] text: &str) {
-    assert!(by_view(text).is_err(), "{text}");
+#[case("")]
+#[case("null")]
+#[case("[]")]
+#[case("[{}, {}]")]
+#[case("5")]
+#[case(r#""pod""#)]
+#[case("{")]
+#[case(r#"{"spec": {"containers": [{"image": "a"}"#)]
+#[case(r#"{"spec": []}"#)]
+#[case(r#"{"spec": "x"}"#)]
+#[case(r#"{"metadata": [null]}"#)]
+#[case(r#"{"metadata": {"labels": []}}"#)]
+#[case(r#"{"metadata": {"labels": "x"}}"#)]
+#[case(r#"{"metadata": {"labels": {"pullpass.io/inject": 5}}}"#)]
+#[case(r#"{"spec": {"containers": {}}}"#)]
+#[case(r#"{"spec": {"containers": [null]}}"#)]
+#[case(r#"{"spec": {"containers": ["nginx"]}}"#)]
+#[case(r#"{"spec": {"containers": [["nginx"]]}}"#)]
+#[case(r#"{"spec": {"containers": [{"image": 5}]}}"#)]
+#[case(r#"{"spec": {"containers": [{"image": ["a"]}]}}"#)]
+#[case(r#"{"spec": {"volumes": [{"image": "a"}]}}"#)]
+#[case(r#"{"spec": {"imagePullSecrets": ["a"]}}"#)]
+#[case(r#"{"spec": {"imagePullSecrets": [["a"]]}}"#)]
+#[case::two_specs(r#"{"spec": {}, "spec": {}}"#)]
+#[case::two_images(r#"{"spec": {"containers": [{"image": "a", "image": "b"}]}}"#)]
+#[case::lone_surrogate(r#"{"spec": {"containers": [{"image": "\ud800"}]}}"#)]
+#[case::control_character("{\"spec\": {\"containers\": [{\"image\": \"a\nb\"}]}}")]
+fn fault_02_what_is_no_pod_is_an_error(#[case] text: &str) {
+    assert!(serde_json::from_str::<PodView<'_>>(text).is_err(), "{text}");
 }
 
 #[test]
-fn fault_02_depth_in_what_is_skipped_does_no_harm() {
-    let depth = 100_000;
-    let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let text = format!(r#"{{"spec":{{"affinity":{deep},"containers":[{{"image":"a"}}]}}}}"#);
-    assert_eq!(by_view(&text).unwrap().images.len(), 1);
+fn fault_02_invalid_utf8_is_an_error_where_it_is_read() {
+    let text = b"{\"spec\": {\"containers\": [{\"image\": \"a\xff\"}]}}";
+    assert!(serde_json::from_slice::<PodView<'_>>(text).is_err());
 }
 
+/// Fault 2: a key twice in what is skipped is none of our business.
 #[test]
-fn fault_11_thousands_of_containers_are_read() {
-    let containers: Vec<_> = (0..20_000)
-        .map(|i| json!({"name": format!("c{i}"), "image": format!("gcr.io/p/a:{i}")}))
-        .collect();
-    let text = json!({"spec": {"containers": containers}}).to_string();
-    let facts = by_view(&text).unwrap();
-    assert_eq!(facts.images.len(), 20_000);
-    assert_eq!(facts.images[19_999].1, "gcr.io/p/a:19999");
+fn fault_02_duplicate_keys_in_skipped_parts() {
+    let text = r#"{"x": 1, "x": 2, "spec": {"y": 1, "y": 2, "containers": [{"env": [], "env": [], "image": "a"}]}, "metadata": {"labels": {"a": "1", "a": "2", "pullpass.io/inject": "enabled", "pullpass.io/inject": "disabled"}}}"#;
+    let view: PodView<'_> = serde_json::from_str(text).unwrap();
+    assert_eq!(view.images().count(), 1);
+    assert!(view.is_opted_out(), "the last one counts, as Go reads it");
+}
+
+/// Fault 2: nesting costs no stack where it is skipped, and is refused where it is read.
+#[test]
+fn fault_02_deep_nesting() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let objects = |depth: usize| r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth);
+    for deep in [nested(100), objects(100), nested(1_000_000), objects(300_000)] {
+        let skipped = format!(
+            r#"{{"x": {deep}, "spec": {{"containers": [{{"env": {deep}, "image": "a"}}]}}, "metadata": {{"managedFields": {deep}, "annotations": {{"b": {deep}}}}}}}"#
+        );
+        let view = serde_json::from_str::<PodView<'_>>(&skipped).unwrap();
+        assert_eq!(view.images().count(), 1);
+        let read = format!(r#"{{"spec": {{"containers": {deep}}}}}"#);
+        assert!(serde_json::from_str::<PodView<'_>>(&read).is_err());
+    }
+}
+
+/// Fault 11: the largest Pod that the API server lets pass.
+#[test]
+fn fault_11_three_mebibytes_of_containers() {
+    let container =
+        json!({"name": "c", "image": "gcr.io/p/a:v1", "env": [{"name": "A", "value": "B"}]});
+    let count = 3 * 1024 * 1024 / (container.to_string().len() + 1);
+    let pod =
+        json!({"spec": {"containers": vec![container; count], "initContainers": [{"image": "x"}]}});
+    let seen = agree(&pod.to_string());
+    assert_eq!(seen.images.len(), count + 1);
+    assert_eq!(seen.images[count].0, ImagePlace::Container(count - 1));
+}
+
+/// Fault 51: no error quotes what stands in parts that are skipped.
+#[test]
+fn fault_51_errors_say_nothing_of_skipped_parts() {
+    let text = r#"{"spec": {"containers": [{"env": [{"name": "PASSWORD", "value": "hunter2"}], "args": ["--token=hunter2"], "image": 5}]}}"#;
+    let error = serde_json::from_str::<PodView<'_>>(text).unwrap_err().to_string();
+    assert!(!error.contains("hunter2") && !error.contains("PASSWORD"), "{error}");
 }

@@ -3,6 +3,7 @@
 use super::{
     API_VERSION, KIND,
     entry::{self, Entry, MAX_ENTRIES},
+    kubernetes_names::shortened,
     problem::{ConfigError, Place, Problem},
     schema::{Document, Mode, Scope},
 };
@@ -135,7 +136,7 @@ fn check_constant(
             place: Place::of(written),
             field: field.into(),
             entry: None,
-            reason: format!("`{}` is not known", written.value),
+            reason: format!("`{}` is not known", shortened(&written.value)),
             hint: format!("write `{field}: {expected}`"),
         });
     }
@@ -159,18 +160,18 @@ fn check_unique_names(document: &Document, problems: &mut Vec<Problem>) {
     let mut first_place = HashMap::new();
     for (position, registry) in document.registries.value.iter().enumerate() {
         let place = Place::of(&registry.name);
-        let first = *first_place.entry(&registry.name.value).or_insert(place);
-        if first != place {
+        if let Some(first) = first_place.get(&registry.name.value) {
+            let Place { line, .. } = first;
+            let name = shortened(&registry.name.value);
             problems.push(Problem {
                 place,
                 field: format!("registries[{position}].name"),
-                entry: Some(registry.name.value.clone()),
-                reason: format!(
-                    "the name `{}` is taken by the entry of line {}",
-                    registry.name.value, first.line
-                ),
+                reason: format!("the name `{name}` is taken by the entry of line {line}"),
+                entry: Some(name),
                 hint: "give each entry a name of its own".into(),
             });
+        } else {
+            first_place.insert(&registry.name.value, place);
         }
     }
 }

@@ -43,8 +43,11 @@ const MAX_ITEMS: usize = 10_000;
 
 /// Checks one entry; what is wrong goes to `problems`.
 pub fn compile(registry: &Registry, position: usize, problems: &mut Vec<Problem>) -> Entry {
-    let mut check =
-        Check { base: format!("registries[{position}]"), entry: &registry.name.value, problems };
+    let mut check = Check {
+        base: format!("registries[{position}]"),
+        entry: names::shortened(&registry.name.value),
+        problems,
+    };
     check.name(&registry.name);
     let images = check.patterns(&registry.images, "images");
     let except_images = match &registry.except_images {
@@ -65,7 +68,7 @@ pub fn compile(registry: &Registry, position: usize, problems: &mut Vec<Problem>
 /// Collects the problems of one entry, each with its field.
 struct Check<'a> {
     base: String,
-    entry: &'a str,
+    entry: String,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -80,7 +83,7 @@ impl Check<'_> {
         self.problems.push(Problem {
             place: Place::of(at),
             field: format!("{}.{field}", self.base),
-            entry: Some(self.entry.to_owned()),
+            entry: Some(self.entry.clone()),
             reason,
             hint: hint.into(),
         });
@@ -88,7 +91,8 @@ impl Check<'_> {
 
     fn name(&mut self, name: &Spanned<String>) {
         if !names::is_dns_label(&name.value) {
-            let reason = format!("`{}` is no valid name for an entry", name.value);
+            let reason =
+                format!("`{}` is no valid name for an entry", names::shortened(&name.value));
             self.problem(name, "name", reason, names::DNS_LABEL_HINT);
         }
     }
@@ -96,12 +100,13 @@ impl Check<'_> {
     /// Whether a list may be used: neither empty nor over the cap.
     fn list<T>(&mut self, list: &Spanned<Vec<T>>, field: &str) {
         match list.value.len() {
-            0 => self.problem(
-                list,
-                field,
-                "the list is empty".into(),
-                "write an item, or remove the field",
-            ),
+            0 => {
+                let hint = match field {
+                    "images" => "write at least one pattern",
+                    _ => "write an item, or remove the field",
+                };
+                self.problem(list, field, "the list is empty".into(), hint);
+            }
             1..=MAX_ITEMS => {}
             n => self.problem(
                 list,
@@ -157,7 +162,7 @@ impl Check<'_> {
     fn selector(&mut self, written: &Spanned<LabelSelector>) -> Selector {
         let mut requirements = Vec::new();
         for (key, value) in written.value.match_labels.iter().flatten() {
-            let field = format!("namespaces.selector.matchLabels.{key}");
+            let field = format!("namespaces.selector.matchLabels.{}", names::shortened(key));
             self.label_key(value, &field, key);
             self.label_value(value, &field);
             let values = [value.value.as_str().into()].into();
@@ -264,16 +269,14 @@ impl Check<'_> {
     /// Copying a secret is disclosing it, so the grant must be written.
     fn source_needs_grant(&mut self, registry: &Registry) {
         let Some(source) = &registry.source else { return };
-        let grants =
-            |n: &Spanned<Namespaces>| n.value.names.is_some() || n.value.selector.is_some();
-        if !registry.namespaces.as_ref().is_some_and(grants) {
-            let reason = "with `source` it must be written who gets the secret".to_owned();
-            self.problem(
-                source,
-                "namespaces",
-                reason,
-                "write `namespaces: {names: [...]}`; `names: [\"*\"]` says all",
-            );
+        let reason = || "with `source` it must be written who gets the secret".to_owned();
+        let hint = "write `namespaces: {names: [...]}`; `names: [\"*\"]` says all";
+        match &registry.namespaces {
+            None => self.problem(source, "namespaces", reason(), hint),
+            Some(rule) if rule.value.names.is_none() && rule.value.selector.is_none() => {
+                self.problem(rule, "namespaces", reason(), hint);
+            }
+            Some(_) => {}
         }
     }
 }

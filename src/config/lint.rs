@@ -7,8 +7,11 @@ use super::{
     schema::{Document, Registry},
     selector::Selector,
 };
-use crate::image::{DOCKER_HUB, Pattern};
+use crate::image::{DOCKER_HUB, Pattern, PatternIndex, PatternParts, Scratch};
 use serde_saphyr::Spanned;
+use std::collections::HashMap;
+
+type List = Spanned<Vec<Spanned<String>>>;
 
 /// All warnings about a configuration that is in order.
 pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
@@ -16,16 +19,18 @@ pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
     for (position, (registry, entry)) in
         document.registries.value.iter().zip(config.entries()).enumerate()
     {
-        let mut lint =
-            Lint { base: format!("registries[{position}]"), entry, warnings: &mut warnings };
+        let base = format!("registries[{position}]");
+        let mut lint = Lint { base, entry, warnings: &mut warnings };
         lint.images(registry);
-        lint.except_images(registry);
-        lint.twice(&registry.images.value, "images");
+        lint.never(registry);
+        lint.patterns_twice(&registry.images, &entry.images, "images");
         if let Some(list) = &registry.except_images {
-            lint.twice(&list.value, "exceptImages");
+            lint.except_images(list);
+            lint.patterns_twice(list, &entry.except_images, "exceptImages");
         }
         if let Some(list) = &registry.pull_secrets {
-            lint.twice(&list.value, "pullSecrets");
+            let names = list.value.iter().map(|name| name.value.clone());
+            lint.twice(list, names, "pullSecrets");
         }
         lint.trust_in_labels(registry);
     }
@@ -51,41 +56,63 @@ impl Lint<'_> {
     }
 
     fn images(&mut self, registry: &Registry) {
-        let entry = self.entry;
-        for (i, (written, pattern)) in registry.images.value.iter().zip(&entry.images).enumerate() {
-            let field = format!("images[{i}]");
+        for (i, (written, pattern)) in
+            registry.images.value.iter().zip(&self.entry.images).enumerate()
+        {
             if let Some((reason, hint)) = odd_pattern(pattern) {
-                self.warn(written, &field, reason, hint);
+                self.warn(written, &format!("images[{i}]"), reason, hint);
             }
-            if let Some(by) = entry.except_images.iter().find(|except| covers(except, pattern)) {
+        }
+    }
+
+    /// Patterns of which `exceptImages` leaves nothing.
+    fn never(&mut self, registry: &Registry) {
+        let entry = self.entry;
+        if entry.except_images.is_empty() {
+            return;
+        }
+        let Ok(excepts) = PatternIndex::new(entry.except_images.clone()) else { return };
+        let mut scratch = Scratch::default();
+        for (i, (written, pattern)) in registry.images.value.iter().zip(&entry.images).enumerate() {
+            if let Some(by) = excepts.first_covering(pattern, &mut scratch) {
                 let reason = format!(
                     "`{pattern}` can never match: `{by}` of `exceptImages` leaves out all that it includes"
                 );
-                self.warn(written, &field, reason, "remove one of the two".into());
+                self.warn(written, &format!("images[{i}]"), reason, "remove one of the two".into());
             }
         }
     }
 
-    fn except_images(&mut self, registry: &Registry) {
-        let written = registry.except_images.iter().flat_map(|list| &list.value);
-        for (i, (written, pattern)) in written.zip(&self.entry.except_images).enumerate() {
+    fn except_images(&mut self, list: &List) {
+        for (i, (written, pattern)) in list.value.iter().zip(&self.entry.except_images).enumerate()
+        {
+            let field = format!("exceptImages[{i}]");
             if pattern.parts().is_some_and(|parts| parts.tag.is_some()) {
                 let reason =
                     format!("`{pattern}` has a tag: the same image by its digest gets round it");
-                self.warn(
-                    written,
-                    &format!("exceptImages[{i}]"),
-                    reason,
-                    "leave out images without a tag".into(),
-                );
+                self.warn(written, &field, reason, "leave out images without a tag".into());
+            }
+            if let Some((reason, hint)) = misses_official_images(pattern) {
+                self.warn(written, &field, reason, hint);
             }
         }
     }
 
-    fn twice(&mut self, list: &[Spanned<String>], field: &str) {
-        for (i, item) in list.iter().enumerate() {
-            if list[..i].iter().any(|earlier| earlier.value == item.value) {
-                let reason = format!("`{}` is written twice", item.value);
+    fn patterns_twice(&mut self, list: &List, patterns: &[Pattern], field: &str) {
+        let texts = patterns.iter().map(|p| p.normalized().unwrap_or_else(|| p.to_string()));
+        self.twice(list, texts, field);
+    }
+
+    /// Items that mean the same as an earlier one; `meanings` stands beside the list.
+    fn twice(&mut self, list: &List, meanings: impl Iterator<Item = String>, field: &str) {
+        let mut first = HashMap::new();
+        for (i, (item, meaning)) in list.value.iter().zip(meanings).enumerate() {
+            let earlier: &Spanned<String> = first.entry(meaning).or_insert(item);
+            if !std::ptr::eq(earlier, item) {
+                let reason = match earlier.value == item.value {
+                    true => format!("`{}` is written twice", item.value),
+                    false => format!("`{}` means the same as `{}`", item.value, earlier.value),
+                };
                 self.warn(item, &format!("{field}[{i}]"), reason, "remove one".into());
             }
         }
@@ -101,13 +128,17 @@ impl Lint<'_> {
             .flat_map(Selector::trusted_keys)
             .map(|key| format!("`{key}`"))
             .collect();
-        let (Some(source), false) = (&registry.source, keys.is_empty()) else { return };
+        let selector = registry.namespaces.as_ref().and_then(|rule| rule.value.selector.as_ref());
+        let Some(selector) = selector.filter(|_| registry.source.is_some() && !keys.is_empty())
+        else {
+            return;
+        };
         let reason = format!(
             "whoever may set {} on a Namespace decides who gets the secret",
             keys.join(" and ")
         );
         let hint = "reserve the label to admins, or grant by `names`".into();
-        self.warn(source, "namespaces.selector", reason, hint);
+        self.warn(selector, "namespaces.selector", reason, hint);
     }
 }
 
@@ -118,47 +149,31 @@ fn odd_pattern(pattern: &Pattern) -> Option<(String, String)> {
             "name the registries that need the secret".into(),
         ));
     };
-    let stem = parts.path.strip_suffix('*')?;
-    if stem.contains('*') || stem.is_empty() || stem.ends_with('/') {
-        return None;
-    }
-    if parts.domain == Some(DOCKER_HUB) && !stem.contains('/') {
-        return Some((
-            format!("`{pattern}` misses the official images, whose path begins with `library/`"),
-            format!(
-                "write `docker.io/library/{stem}*`, or `docker.io/{stem}/*` for an organisation"
-            ),
-        ));
-    }
-    // Within an organisation a shared prefix is a matter of taste; of a whole first part it is a risk.
-    (!stem.contains('/')).then(|| {
+    misses_official_images(pattern).or_else(|| {
+        // Within an organisation a shared prefix is a matter of taste; of a whole first part it is a risk.
+        let stem = open_first_component(&parts)?;
         let registry = pattern.as_str().split('/').next().unwrap_or_default();
-        (
+        let tag = parts.tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+        Some((
             format!("`{pattern}` matches `{registry}/{stem}-evil/x` too"),
-            format!("write `{registry}/{stem}/*`"),
-        )
+            format!("write `{registry}/{stem}/*{tag}`"),
+        ))
     })
 }
 
-/// Whether every image that `pattern` matches is matched by `except`, as far as can be told
-/// from the text: it is equal, or `*`, or the same with a path or tag that is cut by `*`.
-fn covers(except: &Pattern, pattern: &Pattern) -> bool {
-    if except.is_any() {
-        return true;
-    }
-    let (Some(outer), Some(inner)) = (except.parts(), pattern.parts()) else {
-        return false;
-    };
-    let glob_covers =
-        |outer: &str, inner: &str| outer == inner || crate::glob::Glob::new(outer).matches(inner);
-    let same_domain = match (outer.domain, inner.domain) {
-        (Some(outer), Some(inner)) => outer == inner,
-        _ => except.as_str().split('/').next() == pattern.as_str().split('/').next(),
-    };
-    let tag_covered = match (outer.tag, inner.tag) {
-        (None, _) => true,
-        (Some(outer), Some(inner)) => glob_covers(outer, inner),
-        (Some(_), None) => false,
-    };
-    same_domain && glob_covers(outer.path, inner.path) && tag_covered
+fn misses_official_images(pattern: &Pattern) -> Option<(String, String)> {
+    let parts = pattern.parts().filter(|parts| parts.domain == Some(DOCKER_HUB))?;
+    let stem = open_first_component(&parts)?;
+    let tag = parts.tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+    Some((
+        format!("`{pattern}` misses the official images, whose path begins with `library/`"),
+        format!(
+            "write `docker.io/library/{stem}*{tag}`, or `docker.io/{stem}/*{tag}` for an organisation"
+        ),
+    ))
+}
+
+/// `p` of the path `p*`, which goes on across the `/`.
+fn open_first_component<'a>(parts: &PatternParts<'a>) -> Option<&'a str> {
+    parts.path.strip_suffix('*').filter(|stem| !stem.is_empty() && !stem.contains(['*', '/']))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     compile::{self, Config},
+    kubernetes_names::shortened,
     lint,
     problem::{ConfigError, Place, Problem},
     schema::Document,
@@ -58,8 +59,9 @@ fn yaml_options() -> Options {
 
 fn problem(error: &YamlError, path: &serde_path_to_error::Path) -> Problem {
     let place = error.location().map_or(Place::START, Place::at);
-    let (reason, hint) = text::of_yaml_error(error);
-    Problem { place, field: field_path(path, error), entry: None, reason, hint }
+    let field = field_path(path, error);
+    let (reason, hint) = text::of_yaml_error(error, &field);
+    Problem { place, field, entry: None, reason, hint }
 }
 
 /// The path without the inner parts of `Spanned`, and with the field that the error names.
@@ -83,6 +85,7 @@ fn field_path(path: &serde_path_to_error::Path, error: &YamlError) -> String {
 }
 
 fn push_name(field: &mut String, name: &str) {
+    let name = &shortened(name);
     if field.ends_with(&format!(".{name}")) || *field == *name {
         return;
     }

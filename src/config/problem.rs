@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_saphyr::Spanned;
-use std::fmt;
+use std::fmt::{self, Write};
 use thiserror::Error;
 
 /// A place in the text; lines and columns count from 1.
@@ -54,14 +54,31 @@ impl fmt::Display for Problem {
         let Place { line, column } = self.place;
         write!(f, "line {line}, column {column}: ")?;
         if !self.field.is_empty() {
-            write!(f, "{}", self.field)?;
+            write_visible(f, &self.field)?;
             if let Some(entry) = &self.entry {
-                write!(f, " (entry `{entry}`)")?;
+                f.write_str(" (entry `")?;
+                write_visible(f, entry)?;
+                f.write_str("`)")?;
             }
             f.write_str(": ")?;
         }
-        write!(f, "{} (hint: {})", self.reason, self.hint)
+        write_visible(f, &self.reason)?;
+        f.write_str(" (hint: ")?;
+        write_visible(f, &self.hint)?;
+        f.write_str(")")
     }
+}
+
+/// Writes control characters as escapes, so that a quoted text can forge no line of a log and
+/// send nothing to a terminal.
+fn write_visible(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for c in text.chars() {
+        match c.is_control() {
+            true => write!(f, "{}", c.escape_default())?,
+            false => f.write_char(c)?,
+        }
+    }
+    Ok(())
 }
 
 /// A configuration is refused, with every reason. None of it takes effect.

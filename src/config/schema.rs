@@ -1,7 +1,7 @@
 //! The configuration as written, field by field. The JSON Schema is generated from these types.
 
 use schemars::{JsonSchema, Schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_saphyr::Spanned;
 use std::{collections::BTreeMap, fmt};
 
@@ -75,26 +75,26 @@ pub struct Registry {
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub images: Spanned<Vec<Spanned<String>>>,
     /// Patterns of images that are left out, though `images` matches them.
-    #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
     pub except_images: Option<Spanned<Vec<Spanned<String>>>>,
     /// The namespaces that the entry is granted to. Default: all in scope. With `source` it must
     /// be written; `names: ["*"]` says all.
-    #[serde(default)]
-    #[schemars(with = "Option<Namespaces>")]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Namespaces")]
     pub namespaces: Option<Spanned<Namespaces>>,
     /// Names of the Secrets to add. Default: the entry's name.
-    #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
     pub pull_secrets: Option<Spanned<Vec<Spanned<String>>>>,
     /// Where the content of the pull secret comes from, if Pullpass is to bring it to the
     /// namespaces granted.
-    #[serde(default)]
-    #[schemars(with = "Option<SourceDocument>")]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "SourceDocument")]
     pub source: Option<Spanned<SourceDocument>>,
     /// What becomes of the copies when the grant goes. Default: `delete`. Only with `source`.
-    #[serde(default)]
-    #[schemars(with = "Option<OnRemoval>")]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "OnRemoval")]
     pub on_removal: Option<Spanned<OnRemoval>>,
 }
 
@@ -103,16 +103,16 @@ pub struct Registry {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Namespaces {
     /// Globs on the namespace's name; `*` is the only wildcard.
-    #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
     pub names: Option<Spanned<Vec<Spanned<String>>>>,
     /// A LabelSelector on the namespace's labels. Whoever may set these labels decides who gets the secret.
-    #[serde(default)]
-    #[schemars(with = "Option<LabelSelector>")]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "LabelSelector")]
     pub selector: Option<Spanned<LabelSelector>>,
     /// Globs of namespaces that are never granted.
-    #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
     pub except: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
@@ -121,11 +121,12 @@ pub struct Namespaces {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels with the values they must have.
-    #[serde(default)]
-    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub match_labels: Option<BTreeMap<String, Spanned<String>>>,
     /// Requirements on single labels.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Vec<MatchExpression>")]
     pub match_expressions: Option<Vec<MatchExpression>>,
 }
 
@@ -140,8 +141,8 @@ pub struct MatchExpression {
     #[schemars(with = "Operator")]
     pub operator: Spanned<Operator>,
     /// The values, for `In` and `NotIn` only.
-    #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>")]
+    #[serde(default, deserialize_with = "written")]
+    #[schemars(with = "Vec<String>")]
     pub values: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
@@ -176,6 +177,31 @@ pub enum OnRemoval {
     Delete,
     /// They stay.
     Retain,
+}
+
+/// What an error says of a field that is there without a value.
+pub const NOTHING_WRITTEN: &str = "nothing is written here";
+
+/// A field that may be left out, but not left empty: `namespaces:` with every line below it
+/// commented out would otherwise grant the secret to all.
+fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let value = Option::deserialize(deserializer)?;
+    value.map(Some).ok_or_else(|| D::Error::custom(NOTHING_WRITTEN))
+}
+
+/// The words that a field takes, if it takes only some.
+pub fn choices(field: &str) -> Option<&'static [&'static str]> {
+    match field {
+        "mode" => Some(&["enforce", "observe"]),
+        "scope" => Some(&["cluster", "optIn"]),
+        _ if field.ends_with("].onRemoval") => Some(&["delete", "retain"]),
+        _ if field.ends_with("].operator") => Some(&["In", "NotIn", "Exists", "DoesNotExist"]),
+        _ => None,
+    }
 }
 
 /// The JSON Schema of the configuration.

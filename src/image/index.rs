@@ -88,6 +88,20 @@ impl PatternIndex {
         &scratch.found
     }
 
+    /// The first pattern that matches all that `inner` matches, as far as the texts tell. Its
+    /// literal is part of the text of `inner` then, as it is of each text that it matches.
+    pub fn first_covering(&self, inner: &Pattern, scratch: &mut Scratch) -> Option<&Pattern> {
+        scratch.text = inner.normalized().unwrap_or_default();
+        self.collect_literals(scratch);
+        let candidates = scratch.literals.iter().flat_map(|l| &self.candidates[*l as usize]);
+        self.any
+            .iter()
+            .chain(candidates)
+            .filter(|id| self.patterns[**id as usize].covers(inner))
+            .min()
+            .and_then(|id| self.get(*id))
+    }
+
     /// The literals that occur in the text, each once however often it occurs.
     fn collect_literals(&self, scratch: &mut Scratch) {
         scratch.literals.clear();

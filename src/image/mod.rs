@@ -2,6 +2,7 @@
 //!
 //! Pure: text in, values out.
 
+mod domain;
 mod grammar;
 mod index;
 mod near_miss;
@@ -11,6 +12,7 @@ mod reference;
 
 pub use index::{IndexError, PatternIndex, Scratch};
 pub use near_miss::{NearMiss, near_miss};
+pub(crate) use pattern::PatternParts;
 pub use pattern::{MAX_PATTERN_BYTES, Pattern};
 pub use pattern_error::PatternError;
 pub use reference::{Reference, ReferenceError};

@@ -1,8 +1,8 @@
 //! Image patterns: `*`, or `DOMAIN/PATH[:TAG]` with `*` as the only wildcard.
 
-use super::{DOCKER_HUB, LEGACY_DOCKER_HUB, OFFICIAL_PREFIX, PatternError, Reference, grammar};
+use super::{DOCKER_HUB, OFFICIAL_PREFIX, PatternError, Reference, domain::Domain, grammar};
 use crate::glob::Glob;
-use std::{fmt, net::Ipv6Addr};
+use std::fmt;
 
 /// Longest pattern, in bytes. It bounds the number of wildcards as well.
 pub const MAX_PATTERN_BYTES: usize = 512;
@@ -27,14 +27,6 @@ struct Scoped {
     path: Glob,
     /// `None`: any tag or digest.
     tag: Option<Glob>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Domain {
-    /// `host[:port]` to the letter.
-    Exact(Box<str>),
-    /// Dot-separated labels of which at least one has a wildcard, and the port as written.
-    Labels { labels: Box<[Glob]>, port: Option<Box<str>> },
 }
 
 /// How far a reference gets through a pattern.
@@ -87,18 +79,11 @@ impl Pattern {
 
     /// `DOMAIN/PATH[:TAG]` as it is compared with a reference's text: Docker Hub's names settled,
     /// a tag that says nothing left out. `None` for `*`.
-    pub(super) fn normalized(&self) -> Option<String> {
+    pub(crate) fn normalized(&self) -> Option<String> {
         let Rule::Scoped(scoped) = &self.rule else {
             return None;
         };
-        let mut text = match &scoped.domain {
-            Domain::Exact(domain) => domain.to_string(),
-            Domain::Labels { labels, port } => {
-                let host: Vec<_> = labels.iter().map(Glob::as_str).collect();
-                let port = port.as_ref().map(|p| format!(":{p}"));
-                host.join(".") + &port.unwrap_or_default()
-            }
-        };
+        let mut text = scoped.domain.to_string();
         text.push('/');
         text.push_str(scoped.path.as_str());
         if let Some(tag) = &scoped.tag {
@@ -108,16 +93,26 @@ impl Pattern {
         Some(text)
     }
 
+    /// Whether this matches all that `other` matches, as far as the texts tell: a wildcard of
+    /// this may stand for one of `other`.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (&self.rule, &other.rule) {
+            (Rule::Any, _) => true,
+            (Rule::Scoped(_), Rule::Any) => false,
+            (Rule::Scoped(outer), Rule::Scoped(inner)) => outer.covers(inner),
+        }
+    }
+
     /// The domain to the letter, the path's glob and the tag's, for checks of style. `None` for `*`.
     pub(crate) fn parts(&self) -> Option<PatternParts<'_>> {
         let Rule::Scoped(Scoped { domain, path, tag }) = &self.rule else {
             return None;
         };
-        let domain = match domain {
-            Domain::Exact(domain) => Some(&**domain),
-            Domain::Labels { .. } => None,
-        };
-        Some(PatternParts { domain, path: path.as_str(), tag: tag.as_ref().map(Glob::as_str) })
+        Some(PatternParts {
+            domain: domain.literal(),
+            path: path.as_str(),
+            tag: tag.as_ref().map(Glob::as_str),
+        })
     }
 }
 
@@ -145,7 +140,7 @@ fn check_as_a_whole(text: &str) -> Result<(), PatternError> {
         return Err(PatternError::TooLong { bytes: text.len() });
     }
     if text.chars().any(char::is_whitespace) {
-        return Err(PatternError::WhiteSpace { trimmed: text.split_whitespace().collect() });
+        return Err(PatternError::WhiteSpace { text: text.into() });
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         return Err(PatternError::Scheme { scheme: scheme.into(), rest: rest.into() });
@@ -169,7 +164,11 @@ impl Scoped {
         };
         let domain = Domain::parse(domain, text)?;
         let (path, tag) = split_first(rest, ':');
-        let path = parse_path(path, &domain, text)?;
+        if path.is_empty() || path.ends_with('/') {
+            let end = text.len() - rest.len() + path.len();
+            return Err(PatternError::NoPath { registry: text[..end].into() });
+        }
+        let path = parse_path(path, &domain)?;
         let tag = tag.map(parse_tag).transpose()?.flatten();
         Ok(Self { domain, path, tag })
     }
@@ -188,6 +187,16 @@ impl Scoped {
         }
     }
 
+    fn covers(&self, inner: &Self) -> bool {
+        self.domain.covers(&inner.domain)
+            && self.path.matches(inner.path.as_str())
+            && match (&self.tag, &inner.tag) {
+                (None, _) => true,
+                (Some(outer), Some(inner)) => outer.matches(inner.as_str()),
+                (Some(_), None) => false,
+            }
+    }
+
     fn tag_matches(&self, tag: Option<&str>) -> bool {
         match (&self.tag, tag) {
             (None, _) => true,
@@ -197,92 +206,11 @@ impl Scoped {
     }
 }
 
-impl Domain {
-    fn parse(domain: &str, pattern: &str) -> Result<Self, PatternError> {
-        let (host, port) = grammar::split_port(domain);
-        if host.starts_with('[') {
-            return parse_ipv6(domain, host, port);
-        }
-        if !host.contains('.') && port.is_none() && host != "localhost" {
-            return Err(PatternError::NoRegistry { pattern: pattern.into() });
-        }
-        check_host(host)?;
-        port.map(check_port).transpose()?;
-        if domain == LEGACY_DOCKER_HUB {
-            return Ok(Self::Exact(DOCKER_HUB.into()));
-        }
-        if !host.contains('*') {
-            return Ok(Self::Exact(domain.into()));
-        }
-        Ok(Self::Labels {
-            labels: host.split('.').map(Glob::new).collect(),
-            port: port.map(Into::into),
-        })
-    }
-
-    fn matches(&self, domain: &str) -> bool {
-        let (labels, port) = match self {
-            Self::Exact(exact) => return **exact == *domain,
-            Self::Labels { labels, port } => (labels, port),
-        };
-        let (host, actual_port) = grammar::split_port(domain);
-        let mut actual = host.split('.');
-        actual_port == port.as_deref()
-            && labels.iter().all(|label| actual.next().is_some_and(|text| label.matches(text)))
-            && actual.next().is_none()
-    }
-}
-
-fn parse_ipv6(domain: &str, host: &str, port: Option<&str>) -> Result<Domain, PatternError> {
-    let address = grammar::bracketed(host).ok_or(PatternError::Ipv6)?;
-    // An IPv4-mapped address in dotted form stands in no valid reference.
-    if address.contains('.') || address.parse::<Ipv6Addr>().is_err() {
-        return Err(PatternError::Ipv6);
-    }
-    port.map(check_port).transpose()?;
-    Ok(Domain::Exact(domain.into()))
-}
-
-fn check_host(host: &str) -> Result<(), PatternError> {
-    if host.contains('_') {
-        return Err(PatternError::HostUnderscore);
-    }
-    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '*');
-    if let Some(found) = host.chars().find(|c| !allowed(c)) {
-        return Err(PatternError::HostCharacter { found });
-    }
-    if host.split('.').any(str::is_empty) {
-        return Err(PatternError::HostLabelEmpty);
-    }
-    let hyphen_at_end = |l: &str| !l.contains('*') && (l.starts_with('-') || l.ends_with('-'));
-    if let Some(label) = host.split('.').find(|l| hyphen_at_end(l)) {
-        return Err(PatternError::HostLabelHyphen { label: label.into() });
-    }
-    if host.split('.').all(|label| label.contains('*')) {
-        return Err(PatternError::HostAllWild);
-    }
-    Ok(())
-}
-
-fn check_port(port: &str) -> Result<(), PatternError> {
-    if port.contains('*') {
-        return Err(PatternError::PortWildcard);
-    }
-    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-    match port.parse::<u16>() {
-        Ok(1..) if digits => Ok(()),
-        _ => Err(PatternError::Port { port: port.into() }),
-    }
-}
-
-fn parse_path(path: &str, domain: &Domain, pattern: &str) -> Result<Glob, PatternError> {
-    if path.is_empty() || path.ends_with('/') {
-        return Err(PatternError::NoPath { pattern: pattern.into() });
-    }
+fn parse_path(path: &str, domain: &Domain) -> Result<Glob, PatternError> {
     for component in path.split('/') {
         check_component(component)?;
     }
-    let on_docker_hub = *domain == Domain::Exact(DOCKER_HUB.into());
+    let on_docker_hub = domain.literal() == Some(DOCKER_HUB);
     let path = match on_docker_hub && !path.contains(['*', '/']) {
         true => format!("{OFFICIAL_PREFIX}{path}"),
         false => path.to_owned(),

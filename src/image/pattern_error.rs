@@ -12,7 +12,7 @@ pub enum PatternError {
     #[error("the pattern has {bytes} bytes; at most {MAX_PATTERN_BYTES} are allowed")]
     TooLong { bytes: usize },
     #[error("the pattern has white space")]
-    WhiteSpace { trimmed: String },
+    WhiteSpace { text: String },
     #[error("the pattern has the scheme `{scheme}://`")]
     Scheme { scheme: String, rest: String },
     #[error("the pattern has an `@`; digests are not matched")]
@@ -26,7 +26,7 @@ pub enum PatternError {
     )]
     NoRegistry { pattern: String },
     #[error("the pattern has no repository path")]
-    NoPath { pattern: String },
+    NoPath { registry: String },
     #[error("no valid reference has a `_` in its host")]
     HostUnderscore,
     #[error("`{found}` is not allowed in a host")]
@@ -65,10 +65,9 @@ impl PatternError {
     /// For a text without any `/`: a lone registry, or an image of Docker Hub.
     pub(super) fn without_slash(text: &str) -> Self {
         let host = text.split(':').next().unwrap_or(text);
-        let pattern = text.to_owned();
         match host.contains('.') || host == "localhost" || text.starts_with('[') {
-            true => Self::NoPath { pattern },
-            false => Self::NoRegistry { pattern },
+            true => Self::NoPath { registry: text.to_owned() },
+            false => Self::NoRegistry { pattern: text.to_owned() },
         }
     }
 
@@ -77,13 +76,22 @@ impl PatternError {
         match self {
             Self::Empty => "write DOMAIN/PATH, for example `gcr.io/my-project/*`".into(),
             Self::TooLong { .. } => "use wildcards, or several patterns".into(),
-            Self::WhiteSpace { trimmed } => format!("write `{trimmed}`; list several patterns one by one"),
+            Self::WhiteSpace { text } => match text.split_whitespace().collect::<Vec<_>>()[..] {
+                [only] => format!("write `{only}`"),
+                _ => "remove it; list several patterns one by one".into(),
+            },
             Self::Scheme { rest, .. } => format!("write `{rest}`"),
-            Self::Digest { before } => format!("write `{before}`: without a tag, it matches every tag and digest"),
+            Self::Digest { before } => match without_tag(before) {
+                "" => "write a repository; without a tag, it matches every tag and digest".into(),
+                repository => format!("write `{repository}`: without a tag, it matches every tag and digest"),
+            },
             Self::DoubleWildcard => "write one `*`: in the path it crosses `/` already".into(),
             Self::OtherWildcard { .. } => "write one pattern for each alternative".into(),
-            Self::NoRegistry { pattern } => format!("for Docker Hub write `docker.io/{pattern}`; otherwise name the registry's host first"),
-            Self::NoPath { pattern } => format!("write `{}/*` for all of it", pattern.trim_end_matches('/')),
+            Self::NoRegistry { pattern } => match pattern.trim_matches('/') {
+                "" => Self::Empty.hint(),
+                name => format!("for Docker Hub write `docker.io/{name}`; otherwise name the registry's host first"),
+            },
+            Self::NoPath { registry } => format!("write `{}/*` for all of it", registry.trim_end_matches('/')),
             Self::HostUnderscore => "check the host name; it has letters, digits, `-` and `.`".into(),
             Self::HostCharacter { .. } => "a host has letters, digits, `-` and `.`; `*` stands for characters of one label".into(),
             Self::HostLabelEmpty => "remove the doubled, leading or trailing `.`".into(),
@@ -99,5 +107,13 @@ impl PatternError {
             Self::EmptyTag => "remove the `:`; without a tag every tag and digest matches".into(),
             Self::Tag { .. } => "a tag has up to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`, and begins with none of the last two".into(),
         }
+    }
+}
+
+/// `repository[:tag]` without its tag; the colon of a port stands before a `/`.
+fn without_tag(text: &str) -> &str {
+    match text.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => text,
     }
 }

@@ -134,8 +134,11 @@ impl<'c> Matches<'c> {
             Ok(found) => found,
             Err(skip) => return Decision::Skipped(skip),
         };
-        if let Some(skip) = skip_by_namespace(self.config.scope, namespace.labels) {
-            return Decision::Skipped(skip);
+        match skip_by_namespace(self.config.scope, namespace.labels) {
+            // What is not known makes no difference where nothing matches, and is not reported.
+            Some(Skip::NamespaceUnknown) if found.is_empty() => {}
+            Some(skip) => return Decision::Skipped(skip),
+            None => {}
         }
         let mut seen: HashMap<&str, SecretState> =
             pod.pull_secrets().map(|name| (name, SecretState::Present)).collect();

@@ -6,7 +6,7 @@
 use crate::config::{INJECT_DISABLED, INJECT_LABEL};
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -14,13 +14,26 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
 
 /// What is read of a Pod.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PodView<'a> {
-    #[serde(borrow, deserialize_with = "or_default")]
     metadata: Metadata<'a>,
-    #[serde(borrow, deserialize_with = "or_default")]
     spec: Spec<'a>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for PodView<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(Pod { metadata, spec }) = Object::deserialize(deserializer)?;
+        Ok(Self { metadata: or_default(metadata), spec: or_default(spec) })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pod<'a> {
+    #[serde(borrow)]
+    metadata: Option<Object<Metadata<'a>>>,
+    #[serde(borrow)]
+    spec: Option<Object<Spec<'a>>>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
@@ -28,7 +41,7 @@ pub struct PodView<'a> {
 struct Metadata<'a> {
     /// The value of the label `pullpass.io/inject`.
     #[serde(borrow, rename = "labels", deserialize_with = "inject_label")]
-    inject: Option<Cow<'a, str>>,
+    inject: Option<Text<'a>>,
     #[serde(rename = "annotations", deserialize_with = "has_mirror_annotation")]
     is_mirror: bool,
 }
@@ -37,43 +50,46 @@ struct Metadata<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct Spec<'a> {
     #[serde(borrow)]
-    image_pull_secrets: Option<Vec<Named<'a>>>,
-    #[serde(borrow, deserialize_with = "or_default")]
-    init_containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "or_default")]
-    containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "or_default")]
-    ephemeral_containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "or_default")]
-    volumes: Vec<Volume<'a>>,
+    image_pull_secrets: List<Named<'a>>,
+    #[serde(borrow)]
+    init_containers: List<Container<'a>>,
+    #[serde(borrow)]
+    containers: List<Container<'a>>,
+    #[serde(borrow)]
+    ephemeral_containers: List<Container<'a>>,
+    #[serde(borrow)]
+    volumes: List<Volume<'a>>,
 }
+
+/// As Go reads JSON: null is the same as absent.
+type List<T> = Option<Vec<Object<T>>>;
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 struct Named<'a> {
     #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 struct Container<'a> {
     #[serde(borrow)]
-    image: Option<Cow<'a, str>>,
+    image: Option<Text<'a>>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 struct Volume<'a> {
     #[serde(borrow)]
-    image: Option<ImageVolume<'a>>,
+    image: Option<Object<ImageVolume<'a>>>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 struct ImageVolume<'a> {
     #[serde(borrow)]
-    reference: Option<Cow<'a, str>>,
+    reference: Option<Text<'a>>,
 }
 
 /// An image that a Pod names.
@@ -117,12 +133,16 @@ impl PodView<'_> {
 
     /// Whether the Pod is labelled `pullpass.io/inject: disabled`.
     pub fn is_opted_out(&self) -> bool {
-        self.metadata.inject.as_deref() == Some(INJECT_DISABLED)
+        self.metadata.inject.as_ref().is_some_and(|label| label.0 == INJECT_DISABLED)
     }
 
     /// The names on `imagePullSecrets`, as they stand there.
     pub fn pull_secrets(&self) -> impl Iterator<Item = &str> {
-        self.spec.image_pull_secrets.iter().flatten().filter_map(|secret| secret.name.as_deref())
+        self.spec
+            .image_pull_secrets
+            .iter()
+            .flatten()
+            .filter_map(|secret| text(secret.0.name.as_ref()))
     }
 
     /// Whether `imagePullSecrets` is absent, null or empty.
@@ -133,16 +153,30 @@ impl PodView<'_> {
     /// Every image that is pulled with the Pod's pull secrets, in the order in which they start.
     pub fn images(&self) -> impl Iterator<Item = Image<'_>> {
         let spec = &self.spec;
-        let volumes = spec.volumes.iter().map(|v| v.image.as_ref()?.reference.as_deref());
-        placed(images_of(&spec.init_containers), ImagePlace::InitContainer)
-            .chain(placed(images_of(&spec.containers), ImagePlace::Container))
-            .chain(placed(images_of(&spec.ephemeral_containers), ImagePlace::EphemeralContainer))
+        let volumes = spec.volumes.iter().flatten();
+        let volumes = volumes.map(|v| text(v.0.image.as_ref()?.0.reference.as_ref()));
+        placed(images_of(spec.init_containers.as_deref()), ImagePlace::InitContainer)
+            .chain(placed(images_of(spec.containers.as_deref()), ImagePlace::Container))
+            .chain(placed(
+                images_of(spec.ephemeral_containers.as_deref()),
+                ImagePlace::EphemeralContainer,
+            ))
             .chain(placed(volumes, ImagePlace::Volume))
     }
 }
 
-fn images_of<'p>(containers: &'p [Container<'_>]) -> impl Iterator<Item = Option<&'p str>> {
-    containers.iter().map(|container| container.image.as_deref())
+fn images_of<'p>(
+    containers: Option<&'p [Object<Container<'_>>]>,
+) -> impl Iterator<Item = Option<&'p str>> {
+    containers.unwrap_or_default().iter().map(|container| text(container.0.image.as_ref()))
+}
+
+fn text<'p>(text: Option<&'p Text<'_>>) -> Option<&'p str> {
+    text.map(|text| &*text.0)
+}
+
+fn or_default<T: Default>(object: Option<Object<T>>) -> T {
+    object.map_or_else(T::default, |object| object.0)
 }
 
 fn placed<'p>(
@@ -153,22 +187,10 @@ fn placed<'p>(
     texts.enumerate().filter_map(with_text).map(move |(i, text)| Image { place: place(i), text })
 }
 
-/// As Go reads JSON: null is the same as absent.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// The value of the one label that matters.
-fn inject_label<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Cow<'de, str>>, D::Error> {
-    deserializer
-        .deserialize_option(OneKey::<Text<'de>>::new(INJECT_LABEL))
-        .map(|found| found.and_then(|text| text.0))
+fn inject_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<'de>>, D::Error> {
+    let found = deserializer.deserialize_option(OneKey::<Option<Text<'de>>>::new(INJECT_LABEL))?;
+    Ok(found.flatten())
 }
 
 /// Whether the one annotation that matters is there, whatever its value.
@@ -177,10 +199,35 @@ fn has_mirror_annotation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<b
     Ok(found.is_some())
 }
 
-/// A text or null, borrowed where it has no escapes.
-#[derive(Deserialize)]
+/// A text, borrowed where it has no escapes. serde borrows a `Cow` only as the field itself, not
+/// within an `Option`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A JSON object. A derived struct would take an array as well, field by field.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
 
 /// Reads one key of a map of strings, and skips the others.
 struct OneKey<T> {
@@ -215,7 +262,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneKey<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        while let Some(key) = map.next_key::<Key<'de>>()? {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
             match *key.0 == *self.key {
                 true => found = Some(map.next_value()?),
                 false => drop(map.next_value::<IgnoredAny>()?),
@@ -224,8 +271,3 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneKey<T> {
         Ok(found)
     }
 }
-
-/// A key, borrowed where it has no escapes.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
