@@ -6,7 +6,10 @@ use super::{
     validate,
 };
 use crate::{
-    cluster::namespaces::{Lookup, timeout_of_lookup},
+    cluster::{
+        ObjectName,
+        namespaces::{Lookup, timeout_of_lookup},
+    },
     config::{Config, Mode},
     inject::{Decision, EntryDecision, Matches, Namespace, PodView, audit_annotations, patch},
     server::{Reason, check_json, failure},
@@ -20,7 +23,7 @@ use axum::{
     response::{IntoResponse, Response as HttpResponse},
     routing::post,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{sync::Arc, time::Instant};
 use tracing::{debug, info, warn};
 
@@ -94,7 +97,7 @@ fn leave_alone<O>(request: &Request<'_, O>) -> (HttpResponse, Review) {
 
 /// What cannot be read as a Pod may be another kind, which is none of our business.
 fn answer_unreadable(body: &[u8], error: &ReviewError) -> (HttpResponse, Review) {
-    if let Ok(request) = Request::<serde::de::IgnoredAny>::parse(body)
+    if let Ok(request) = Request::<IgnoredAny>::parse(body)
         && !is_new_pod(&request)
     {
         return leave_alone(&request);
@@ -201,10 +204,18 @@ async fn validate_config(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    match Request::parse(&body) {
-        Ok(request) => reply(&validate::answer(&request, &state.config_map)),
+    match answer_validate(&body, &state.config_map) {
+        Ok(answer) => answer,
         Err(error) => failure(Reason::BadRequest, &error.to_string()),
     }
+}
+
+fn answer_validate(body: &[u8], ours: &ObjectName) -> Result<HttpResponse, ReviewError> {
+    let request = Request::<IgnoredAny>::parse(body)?;
+    if !validate::may_be_ours(&request, ours) {
+        return Ok(reply(&Response::allowed(&request.uid)));
+    }
+    Ok(reply(&validate::answer(&Request::parse(body)?, ours)))
 }
 
 fn reply(response: &Response<'_>) -> HttpResponse {
