@@ -98,7 +98,8 @@ async fn warnings_stay_within_what_the_api_server_shows() {
         .map(|n| format!("  - name: e{n}\n    images: [\"gcr.io/{}*\"]\n", "p".repeat(240)))
         .collect();
     let config = format!("apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n{odd}");
-    let response = Webhook::new().validate(&written(json!({"data": {"config.yaml": config}}))).await;
+    let response =
+        Webhook::new().validate(&written(json!({"data": {"config.yaml": config}}))).await;
     assert!(response.allowed, "{response:?}");
     assert!(!response.warnings.is_empty());
     assert!(response.warnings.iter().all(|warning| warning.chars().count() <= 256));
@@ -108,7 +109,11 @@ async fn warnings_stay_within_what_the_api_server_shows() {
 #[rstest]
 #[case::other_name(config_map_written("pullpass-system", "other", json!({"data": {"config.yaml": BROKEN}})))]
 #[case::other_namespace(config_map_written("team", "pullpass", json!({"data": {"config.yaml": BROKEN}})))]
-#[case::deleted(with(with(broken(), "/request/operation", "DELETE"), "/request/object", Value::Null))]
+#[case::deleted(with(
+    with(broken(), "/request/operation", "DELETE"),
+    "/request/object",
+    Value::Null
+))]
 #[case::deleted_with_the_old_object(with(broken(), "/request/operation", "DELETE"))]
 #[case::another_resource(with(broken(), "/request/resource/resource", "secrets"))]
 #[case::another_group(with(broken(), "/request/resource/group", "example.com"))]

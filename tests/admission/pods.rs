@@ -33,7 +33,8 @@ async fn fault_01_07_the_patch_applies_and_keeps_what_is_there(
 #[tokio::test]
 async fn fault_05_a_second_call_adds_nothing() {
     let webhook = Webhook::new();
-    let mut object = with(pod("gcr.io/p/a"), "/spec/initContainers", json!([{"image": "quay.io/team/b"}]));
+    let mut object =
+        with(pod("gcr.io/p/a"), "/spec/initContainers", json!([{"image": "quay.io/team/b"}]));
     let first = webhook.review(&creation_of(object.clone())).await;
     assert_eq!(first.pull_secrets_of(&object), ["project", "quay"]);
 
@@ -61,12 +62,23 @@ async fn fault_04_a_dry_run_has_the_same_answer() {
 #[case::from_a_controller(generated(creation_of(pod("gcr.io/p/a"))))]
 #[case::name_empty(with(creation_of(pod("gcr.io/p/a")), "/request/name", ""))]
 #[case::name_null(with(creation_of(pod("gcr.io/p/a")), "/request/name", Value::Null))]
-#[case::namespace_in_the_request_alone(without(creation_of(pod("quay.io/team/a")), "/request/object/metadata/namespace"))]
-#[case::another_namespace_in_the_object(with(creation_of(pod("quay.io/team/a")), "/request/object/metadata/namespace", "other"))]
+#[case::namespace_in_the_request_alone(without(
+    creation_of(pod("quay.io/team/a")),
+    "/request/object/metadata/namespace"
+))]
+#[case::another_namespace_in_the_object(with(
+    creation_of(pod("quay.io/team/a")),
+    "/request/object/metadata/namespace",
+    "other"
+))]
 #[case::unknown_fields(with(with(creation_of(pod("gcr.io/p/a")), "/request/fromTomorrow", json!([{}])), "/request/object/spec/fromTomorrow", json!({"image": 7})))]
 #[case::unknown_container_fields(with(creation_of(pod("gcr.io/p/a")), "/request/object/spec/containers/0/fromTomorrow", json!([[null]])))]
 #[case::nulls(nulls(creation_of(pod("gcr.io/p/a"))))]
-#[case::subresource_null(with(creation_of(pod("gcr.io/p/a")), "/request/subResource", Value::Null))]
+#[case::subresource_null(with(
+    creation_of(pod("gcr.io/p/a")),
+    "/request/subResource",
+    Value::Null
+))]
 #[case::subresource_empty(with(creation_of(pod("gcr.io/p/a")), "/request/subResource", ""))]
 #[tokio::test]
 async fn fault_10_unknown_absent_and_null_fields_make_no_difference(#[case] review: Value) {
@@ -94,8 +106,16 @@ fn nulls(mut review: Value) -> Value {
 #[rstest]
 #[case::object_null(with(creation_of(pod("")), "/request/object", Value::Null))]
 #[case::spec_null(with(creation_of(pod("")), "/request/object/spec", Value::Null))]
-#[case::containers_null(with(creation_of(pod("")), "/request/object/spec/containers", Value::Null))]
-#[case::image_null(with(creation_of(pod("")), "/request/object/spec/containers/0/image", Value::Null))]
+#[case::containers_null(with(
+    creation_of(pod("")),
+    "/request/object/spec/containers",
+    Value::Null
+))]
+#[case::image_null(with(
+    creation_of(pod("")),
+    "/request/object/spec/containers/0/image",
+    Value::Null
+))]
 #[case::nothing_matches(creation_of(pod("docker.io/library/nginx")))]
 #[case::no_reference(creation_of(pod("gcr.io/p/A B")))]
 #[case::other_namespace(with(creation_of(pod("quay.io/team/a")), "/request/namespace", "other"))]

@@ -33,7 +33,8 @@ impl Process {
     /// Starts it with [`CONFIG`] and waits until it is ready.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
-        let [config, ca, log] = ["config.yaml", "ca.crt", "log"].map(|name| folder.path().join(name));
+        let [config, ca, log] =
+            ["config.yaml", "ca.crt", "log"].map(|name| folder.path().join(name));
         std::fs::write(&config, CONFIG).expect("the configuration is written");
         let (port, admin_port) = (ports::free(), ports::free());
         let child = Command::new(env!("CARGO_BIN_EXE_pullpass"))

@@ -47,7 +47,10 @@ async fn fault_02_what_is_no_review_is_refused(#[case] body: &[u8], #[case] says
 #[rstest]
 #[case::other_kind(with(review(), "/kind", "Pod"), "not an admission.k8s.io/v1 AdmissionReview")]
 #[case::no_kind(without(review(), "/kind"), "not an admission.k8s.io/v1 AdmissionReview")]
-#[case::v1beta1(with(review(), "/apiVersion", "admission.k8s.io/v1beta1"), "admissionReviewVersions")]
+#[case::v1beta1(
+    with(review(), "/apiVersion", "admission.k8s.io/v1beta1"),
+    "admissionReviewVersions"
+)]
 #[case::null_version(with(review(), "/apiVersion", Value::Null), "not an admission.k8s.io/v1")]
 #[case::no_request(without(review(), "/request"), "has no request")]
 #[case::null_request(with(review(), "/request", Value::Null), "has no request")]

@@ -66,14 +66,19 @@ fn in_good_pods() -> Vec<Value> {
         ("/spec/containers/0/command", json!([MARKER])),
         ("/spec/containers/0/livenessProbe", hook),
         ("/spec/containers/0/name", json!(MARKER)),
-        ("/spec/volumes", json!([{"name": MARKER, "csi": {"volumeAttributes": {"token": MARKER}}}])),
+        (
+            "/spec/volumes",
+            json!([{"name": MARKER, "csi": {"volumeAttributes": {"token": MARKER}}}]),
+        ),
         ("/metadata/annotations", json!({"note": MARKER, MARKER: "note"})),
         ("/metadata/labels", json!({"note": MARKER, MARKER: "note"})),
         ("/metadata/labels", json!({"pullpass.io/inject": MARKER})),
         ("/metadata/fromTomorrow", json!({MARKER: MARKER})),
         ("/status", json!({"message": MARKER})),
     ]
-    .map(|(pointer, value)| with(creation_of(pod("gcr.io/p/a")), &format!("{OBJECT}{pointer}"), value))
+    .map(|(pointer, value)| {
+        with(creation_of(pod("gcr.io/p/a")), &format!("{OBJECT}{pointer}"), value)
+    })
     .into()
 }
 
@@ -95,7 +100,9 @@ fn in_odd_pods() -> Vec<Value> {
         ("/metadata/labels", json!({"pullpass.io/inject": {MARKER: MARKER}})),
         ("/metadata/annotations", json!([MARKER])),
     ]
-    .map(|(pointer, value)| with(creation_of(pod("gcr.io/p/a")), &format!("{OBJECT}{pointer}"), value))
+    .map(|(pointer, value)| {
+        with(creation_of(pod("gcr.io/p/a")), &format!("{OBJECT}{pointer}"), value)
+    })
     .into()
 }
 

@@ -35,7 +35,11 @@ async fn fault_11_thousands_of_containers_in_3_mib_are_answered_in_time() {
 
 #[tokio::test]
 async fn fault_11_one_field_of_3_mib_is_skipped() {
-    let object = with(pod("gcr.io/p/a"), "/metadata/annotations", json!({"note": "x\\\"".repeat(API_LIMIT / 3)}));
+    let object = with(
+        pod("gcr.io/p/a"),
+        "/metadata/annotations",
+        json!({"note": "x\\\"".repeat(API_LIMIT / 3)}),
+    );
     let body = creation_of(object).to_string();
     assert!(Webhook::new().mutate(body).await.response().patch().is_some());
 }
