@@ -1,7 +1,7 @@
 //! `POST /mutate` and `POST /validate-config`.
 
 use super::{
-    review::{Request, Response, ReviewError},
+    review::{Request, Response, ReviewError, excerpt},
     state::WebhookState,
     validate,
 };
@@ -89,7 +89,9 @@ fn is_new_pod<O>(request: &Request<'_, O>) -> bool {
 /// Another kind or operation, sent by a webhook configuration that is not ours.
 fn leave_alone<O>(request: &Request<'_, O>) -> (HttpResponse, Review) {
     warn!(
-        operation = ?request.operation, resource = ?request.resource.resource, subresource = ?request.sub_resource,
+        operation = ?excerpt(&request.operation),
+        resource = ?excerpt(&request.resource.resource),
+        subresource = ?request.sub_resource.as_deref().map(excerpt),
         "allowed unchanged what is no new Pod; check the rules of the MutatingWebhookConfiguration"
     );
     (reply(&Response::allowed(&request.uid)), Review::NotAPod)
@@ -124,7 +126,7 @@ async fn admit(
     let namespace = Namespace { name, labels: labels.as_deref() };
     let decision = matches.decide(pod, namespace);
     if decision.lacks_labels() {
-        warn!(namespace = ?name, "entries that need the labels of the namespace did not apply: they are not known");
+        warn!(namespace = ?excerpt(name), "entries that need the labels of the namespace did not apply: they are not known");
         state.metrics.admission.labels_missing.inc();
     }
     let additions = decision.additions();
@@ -147,7 +149,8 @@ fn log(
     decision: &Decision<'_>,
     additions: &[&str],
 ) {
-    let pod = request.name.as_deref().unwrap_or("(generated)");
+    let namespace = excerpt(namespace);
+    let pod = request.name.as_deref().map_or("(generated)", excerpt);
     if let Decision::Skipped(skip) = decision {
         debug!(?namespace, ?pod, "left as it is: {skip}");
     }
