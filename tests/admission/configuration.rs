@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     review::{config_map_written, with},
-    webhook::{CONFIG, Webhook},
+    webhook::{CONFIG, Webhook, config_of},
 };
 
 const BROKEN: &str = "apiVersion: pullpass.io/v1
@@ -74,8 +74,8 @@ async fn fault_29_text_that_is_no_configuration_is_refused_with_a_hint(#[case] t
 
 #[tokio::test]
 async fn fault_32_a_huge_configuration_is_refused_in_bounded_words() {
-    let bad: String = (0..20_000).map(|n| format!("  - name: A{n}\n    images: []\n")).collect();
-    let config = format!("apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n{bad}");
+    let bad = (0..20_000).map(|n| format!("  - name: A{n}\n    images: []\n"));
+    let config = config_of(bad);
     let message = refusal(&written(json!({"data": {"config.yaml": config}}))).await;
     assert!(message.len() < 64 * 1024, "{} bytes", message.len());
 }
@@ -94,10 +94,9 @@ async fn a_configuration_in_order_is_allowed_and_warned_about() {
 
 #[tokio::test]
 async fn warnings_stay_within_what_the_api_server_shows() {
-    let odd: String = (0..200)
-        .map(|n| format!("  - name: e{n}\n    images: [\"gcr.io/{}*\"]\n", "p".repeat(240)))
-        .collect();
-    let config = format!("apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n{odd}");
+    let odd = (0..200)
+        .map(|n| format!("  - name: e{n}\n    images: [\"gcr.io/{}*\"]\n", "p".repeat(240)));
+    let config = config_of(odd);
     let response =
         Webhook::new().validate(&written(json!({"data": {"config.yaml": config}}))).await;
     assert!(response.allowed, "{response:?}");

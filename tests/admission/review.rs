@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-/// A request to create a Pod, which is a change of this object at `path` away from any other.
-pub fn creation_of(object: Value) -> Value {
+/// A request to create this Pod; [`with`] makes any other of it.
+pub fn creation_of(object: impl Into<Value>) -> Value {
+    let object: Value = object.into();
     json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",

@@ -33,13 +33,13 @@ async fn fault_51_nothing_of_a_request_is_in_an_answer_a_metric_or_a_log_line() 
 #[tokio::test]
 async fn fault_53_no_caller_can_fill_the_log() {
     let webhook = Process::start().await;
-    let long = "x".repeat(1_000_000);
+    let megabyte = "x".repeat(1_000_000);
     let review = creation_of(pod("gcr.io/p/a"));
     for field in ["operation", "subResource", "namespace", "name", "uid"] {
-        let review = with(review.clone(), &format!("/request/{field}"), &*long);
+        let review = with(review.clone(), &format!("/request/{field}"), &*megabyte);
         webhook.post("/mutate", review.to_string().into_bytes()).await;
     }
-    let review = with(review, "/request/resource/resource", &*long);
+    let review = with(review, "/request/resource/resource", &*megabyte);
     webhook.post("/mutate", review.to_string().into_bytes()).await;
 
     let log = webhook.log();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     review::{creation_of, pod, with},
-    webhook::Webhook,
+    webhook::{Webhook, config_of},
 };
 
 /// What the API server takes in one request.
@@ -46,10 +46,9 @@ async fn fault_11_one_field_of_3_mib_is_skipped() {
 
 #[tokio::test]
 async fn fault_11_thousands_of_pull_secrets_and_entries_stay_bounded() {
-    let entries: String = (0..2_000)
-        .map(|n| format!("  - name: entry-{n}\n    images: [\"quay.io/team/app-{n}\"]\n"))
-        .collect();
-    let config = format!("apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n{entries}");
+    let entries = (0..2_000)
+        .map(|n| format!("  - name: entry-{n}\n    images: [\"quay.io/team/app-{n}\"]\n"));
+    let config = config_of(entries);
     let webhook = Webhook::with_config(Some(&config));
     let secrets: Value = (0..5_000).map(|n| json!({"name": format!("s{n}")})).collect();
     let object = with(pod(""), "/spec/containers", containers(2_000, 0));

@@ -31,6 +31,13 @@ registries:
       names: ["team"]
 "#;
 
+/// A configuration of these entries, each as YAML.
+pub fn config_of(entries: impl Iterator<Item = String>) -> String {
+    let entries: Vec<_> = entries.collect();
+    format!("apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n{}", entries.concat())
+}
+
+/// The router, and what it counts.
 pub struct Webhook {
     router: Router,
     pub metrics: Arc<Metrics>,

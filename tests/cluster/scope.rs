@@ -184,7 +184,9 @@ async fn a_label_rule_holds_for_a_pod_posted_at_once_after_its_namespace() {
         webhook.metric(&sample).await.unwrap()
     };
     assert!(lookups("watched").await + lookups("fetched").await >= 20.0);
-    assert_eq!(lookups("failed").await + lookups("shed").await, 0.0);
+    for lost in ["failed", "shed"] {
+        assert!(lookups(lost).await < 1.0, "{lost}");
+    }
     assert_eq!(webhook.metric("pullpass_labels_missing_total").await, Some(0.0));
 }
 
