@@ -1,7 +1,7 @@
 //! The labels of namespaces: kept by a watch, fetched once where the watch has not come to them yet.
 
 use crate::{
-    config::Labels,
+    config::{Labels, is_dns_label},
     server::parse_duration,
     telemetry::{
         Metrics,
@@ -116,6 +116,11 @@ impl NamespaceStore {
         if let Some(labels) = self.seen(name) {
             count(NamespaceLookup::Watched);
             return Lookup::Known(labels);
+        }
+        // Anyone may call the webhook, and the name becomes part of a URL.
+        if !is_dns_label(name) {
+            count(NamespaceLookup::Failed);
+            return Lookup::Unknown;
         }
         let Some(fetch) = self.fetch(name) else {
             count(NamespaceLookup::Shed);

@@ -81,11 +81,31 @@ fn write_visible(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     Ok(())
 }
 
+/// Longest text of [`ConfigError::brief`], in bytes, but for its last line.
+const MAX_BRIEF: usize = 16 * 1024;
+
 /// A configuration is refused, with every reason. None of it takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct ConfigError {
     /// The reasons, in the order of their places; never empty.
     pub problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// The first reasons and how many there are beside, for answers and logs: their length has a
+    /// bound, whatever was written.
+    pub fn brief(&self) -> String {
+        let mut brief = self.to_string();
+        if brief.len() <= MAX_BRIEF {
+            return brief;
+        }
+        brief.truncate(brief.floor_char_boundary(MAX_BRIEF));
+        // The headline alone would say nothing.
+        let whole_lines = brief.rfind('\n').filter(|end| brief[..*end].contains('\n'));
+        brief.truncate(whole_lines.unwrap_or(brief.len()));
+        brief.push_str("\n... (this is too long to be shown here; `pullpass check` shows all)");
+        brief
+    }
 }
 
 impl fmt::Display for ConfigError {

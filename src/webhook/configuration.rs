@@ -62,7 +62,7 @@ impl ConfigKeeper {
             return Ok(());
         }
         let parsed = match &offered {
-            Ok(text) => config::parse(text).map_err(|error| error.to_string()),
+            Ok(text) => config::parse(text).map_err(|error| error.brief()),
             Err(reason) => Err(reason.clone()),
         };
         self.last = Some(offered);

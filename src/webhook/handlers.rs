@@ -1,12 +1,15 @@
 //! `POST /mutate` and `POST /validate-config`.
 
 use super::{
-    review::{Request, Response, ReviewError},
+    review::{Request, Response, ReviewError, excerpt},
     state::WebhookState,
     validate,
 };
 use crate::{
-    cluster::namespaces::{Lookup, timeout_of_lookup},
+    cluster::{
+        ObjectName,
+        namespaces::{Lookup, timeout_of_lookup},
+    },
     config::{Config, Mode},
     inject::{Decision, EntryDecision, Matches, Namespace, PodView, audit_annotations, patch},
     server::{Reason, check_json, failure},
@@ -20,7 +23,7 @@ use axum::{
     response::{IntoResponse, Response as HttpResponse},
     routing::post,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{sync::Arc, time::Instant};
 use tracing::{debug, info, warn};
 
@@ -86,7 +89,9 @@ fn is_new_pod<O>(request: &Request<'_, O>) -> bool {
 /// Another kind or operation, sent by a webhook configuration that is not ours.
 fn leave_alone<O>(request: &Request<'_, O>) -> (HttpResponse, Review) {
     warn!(
-        operation = ?request.operation, resource = ?request.resource.resource, subresource = ?request.sub_resource,
+        operation = ?excerpt(&request.operation),
+        resource = ?excerpt(&request.resource.resource),
+        subresource = ?request.sub_resource.as_deref().map(excerpt),
         "allowed unchanged what is no new Pod; check the rules of the MutatingWebhookConfiguration"
     );
     (reply(&Response::allowed(&request.uid)), Review::NotAPod)
@@ -94,7 +99,7 @@ fn leave_alone<O>(request: &Request<'_, O>) -> (HttpResponse, Review) {
 
 /// What cannot be read as a Pod may be another kind, which is none of our business.
 fn answer_unreadable(body: &[u8], error: &ReviewError) -> (HttpResponse, Review) {
-    if let Ok(request) = Request::<serde::de::IgnoredAny>::parse(body)
+    if let Ok(request) = Request::<IgnoredAny>::parse(body)
         && !is_new_pod(&request)
     {
         return leave_alone(&request);
@@ -121,7 +126,7 @@ async fn admit(
     let namespace = Namespace { name, labels: labels.as_deref() };
     let decision = matches.decide(pod, namespace);
     if decision.lacks_labels() {
-        warn!(namespace = ?name, "entries that need the labels of the namespace did not apply: they are not known");
+        warn!(namespace = ?excerpt(name), "entries that need the labels of the namespace did not apply: they are not known");
         state.metrics.admission.labels_missing.inc();
     }
     let additions = decision.additions();
@@ -144,7 +149,8 @@ fn log(
     decision: &Decision<'_>,
     additions: &[&str],
 ) {
-    let pod = request.name.as_deref().unwrap_or("(generated)");
+    let namespace = excerpt(namespace);
+    let pod = request.name.as_deref().map_or("(generated)", excerpt);
     if let Decision::Skipped(skip) = decision {
         debug!(?namespace, ?pod, "left as it is: {skip}");
     }
@@ -201,10 +207,18 @@ async fn validate_config(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    match Request::parse(&body) {
-        Ok(request) => reply(&validate::answer(&request, &state.config_map)),
+    match answer_validate(&body, &state.config_map) {
+        Ok(answer) => answer,
         Err(error) => failure(Reason::BadRequest, &error.to_string()),
     }
+}
+
+fn answer_validate(body: &[u8], ours: &ObjectName) -> Result<HttpResponse, ReviewError> {
+    let request = Request::<IgnoredAny>::parse(body)?;
+    if !validate::may_be_ours(&request, ours) {
+        return Ok(reply(&Response::allowed(&request.uid)));
+    }
+    Ok(reply(&validate::answer(&Request::parse(body)?, ours)))
 }
 
 fn reply(response: &Response<'_>) -> HttpResponse {

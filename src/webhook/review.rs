@@ -106,6 +106,11 @@ pub enum ReviewError {
     NoUid,
 }
 
+/// As much of a text as a log line takes: no name in Kubernetes is longer, and anyone may send one.
+pub fn excerpt(text: &str) -> &str {
+    &text[..text.floor_char_boundary(253)]
+}
+
 fn none<T>() -> Option<T> {
     None
 }

@@ -6,51 +6,55 @@ use crate::{
     config::{self, CONFIG_KEY},
 };
 use serde::Deserialize;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
-/// What is read of a ConfigMap.
+/// What is read of a ConfigMap. Of other keys nothing is read: they are not ours.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 pub struct ConfigMapView<'a> {
     #[serde(borrow)]
     metadata: Metadata<'a>,
     #[serde(borrow)]
-    data: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
+    data: Option<Data<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Metadata<'a> {
     #[serde(borrow)]
-    name: Cow<'a, str>,
+    name: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Data<'a> {
+    #[serde(borrow, rename = "config.yaml")]
+    config: Option<Cow<'a, str>>,
+}
+
+/// Whether a ConfigMap is written in our namespace. Any other object, whatever its form, is allowed.
+pub fn may_be_ours<O>(request: &Request<'_, O>, ours: &ObjectName) -> bool {
+    matches!(&*request.operation, "CREATE" | "UPDATE")
+        && request.resource.group.is_empty()
+        && request.resource.resource == "configmaps"
+        && request.sub_resource.as_deref().unwrap_or_default().is_empty()
+        && request.namespace.as_deref() == Some(&*ours.namespace)
 }
 
 /// Allows every ConfigMap but ours, and ours if its configuration is in order.
 pub fn answer<'a>(request: &'a Request<'a, ConfigMapView<'a>>, ours: &ObjectName) -> Response<'a> {
     let allowed = Response::allowed(&request.uid);
-    let Some(object) = request.object.as_ref().filter(|object| is_ours(request, object, ours))
-    else {
+    let is_ours = |object: &&ConfigMapView<'_>| object.metadata.name.as_deref() == Some(&ours.name);
+    let Some(object) = request.object.as_ref().filter(is_ours) else {
         return allowed;
     };
-    match config_text(object.data.as_ref().and_then(|data| data.get(CONFIG_KEY)).map(|t| &**t)) {
+    match config_text(object.data.as_ref().and_then(|data| data.config.as_deref())) {
         Err(message) => Response::refused(&request.uid, message),
         Ok(text) => match config::parse(text) {
             Ok(parsed) => allowed.with_warnings(parsed.warnings.iter().map(ToString::to_string)),
-            Err(error) => Response::refused(&request.uid, error.to_string()),
+            Err(error) => Response::refused(&request.uid, error.brief()),
         },
     }
-}
-
-fn is_ours(
-    request: &Request<'_, ConfigMapView<'_>>,
-    object: &ConfigMapView<'_>,
-    ours: &ObjectName,
-) -> bool {
-    let is_written = matches!(&*request.operation, "CREATE" | "UPDATE");
-    is_written
-        && request.resource.resource == "configmaps"
-        && request.namespace.as_deref() == Some(&*ours.namespace)
-        && object.metadata.name == *ours.name
 }
 
 /// The text of the configuration, or what to do if the ConfigMap has none.
