@@ -1,6 +1,9 @@
 //! The namespace that a manifest's Pods are taken to be created in.
 
-use crate::{config::Labels, inject::Workload};
+use crate::{
+    config::{Labels, is_dns_label},
+    inject::Workload,
+};
 use clap::Args;
 use std::fmt;
 
@@ -11,7 +14,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 #[derive(Debug, Args)]
 pub struct NamespaceArgs {
     /// The namespace of manifests that name none; otherwise `default`.
-    #[arg(short, long, value_name = "NAMESPACE", env = "PULLPASS_NAMESPACE")]
+    #[arg(short, long, value_name = "NAMESPACE", env = "PULLPASS_NAMESPACE", value_parser = parse_namespace)]
     namespace: Option<String>,
     /// The labels of the namespace, for entries with a `selector`, `scope: optIn` and the opt-out;
     /// empty says that it has none.
@@ -62,6 +65,13 @@ impl fmt::Display for NamespaceSource {
             Self::Argument => "from -n",
             Self::Default => "the manifest names none; -n gives another",
         })
+    }
+}
+
+fn parse_namespace(text: &str) -> Result<String, String> {
+    match is_dns_label(text) {
+        true => Ok(text.to_owned()),
+        false => Err("no namespace can have this name: use up to 63 of a-z, 0-9 and `-`".into()),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     webhook::process::{self, CertificateOrigin, ConfigOrigin, Options},
 };
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser, value_parser};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Answers AdmissionReviews over HTTPS.
@@ -20,7 +20,7 @@ pub struct WebhookArgs {
     config: ConfigArgs,
     #[command(flatten)]
     certificate: CertificateArgs,
-    /// The kubeconfig of the cluster [default: KUBECONFIG, or the Pod's ServiceAccount]
+    /// The kubeconfig of the cluster [default: the Pod's ServiceAccount; with --config-map or --tls-secret also KUBECONFIG]
     #[arg(long, value_name = "FILE", env = "PULLPASS_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
     /// Where AdmissionReviews are answered, over HTTPS
@@ -76,6 +76,7 @@ struct CertificateArgs {
     #[arg(
         long,
         env = "PULLPASS_SELF_SIGNED",
+        value_parser = BoolishValueParser::new(),
         conflicts_with_all = ["tls_cert", "tls_secret"],
         required_unless_present_any = ["tls_cert", "tls_secret"]
     )]
@@ -89,34 +90,34 @@ struct CertificateArgs {
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
     /// Connections open at once; more are closed as they come
-    #[arg(long, env = "PULLPASS_MAX_CONNECTIONS", default_value_t = Limits::default().connections)]
+    #[arg(long, env = "PULLPASS_MAX_CONNECTIONS", value_parser = at_least_one, default_value_t = Limits::default().connections)]
     max_connections: usize,
     /// Requests answered at once; more get 503
-    #[arg(long, env = "PULLPASS_MAX_IN_FLIGHT", default_value_t = Limits::default().in_flight)]
+    #[arg(long, env = "PULLPASS_MAX_IN_FLIGHT", value_parser = at_least_one, default_value_t = Limits::default().in_flight)]
     max_in_flight: usize,
     /// Bytes in one request body; more get 413
-    #[arg(long, env = "PULLPASS_MAX_BODY_BYTES", default_value_t = Limits::default().body_bytes)]
+    #[arg(long, env = "PULLPASS_MAX_BODY_BYTES", value_parser = at_least_one, default_value_t = Limits::default().body_bytes)]
     max_body_bytes: usize,
     /// Bytes of request bodies held at once; more get 503
-    #[arg(long, env = "PULLPASS_MAX_BUFFERED_BYTES", default_value_t = Limits::default().buffered_bytes)]
+    #[arg(long, env = "PULLPASS_MAX_BUFFERED_BYTES", value_parser = at_least_one, default_value_t = Limits::default().buffered_bytes)]
     max_buffered_bytes: usize,
     /// For the whole TLS handshake
-    #[arg(long, env = "PULLPASS_HANDSHAKE_TIMEOUT", value_parser = parse_duration, default_value = "5s")]
+    #[arg(long, env = "PULLPASS_HANDSHAKE_TIMEOUT", value_parser = positive_duration, default_value = "5s")]
     handshake_timeout: Duration,
     /// From the first byte of a request to the end of its head
-    #[arg(long, env = "PULLPASS_HEADER_TIMEOUT", value_parser = parse_duration, default_value = "5s")]
+    #[arg(long, env = "PULLPASS_HEADER_TIMEOUT", value_parser = positive_duration, default_value = "5s")]
     header_timeout: Duration,
     /// For the whole request body
-    #[arg(long, env = "PULLPASS_BODY_TIMEOUT", value_parser = parse_duration, default_value = "5s")]
+    #[arg(long, env = "PULLPASS_BODY_TIMEOUT", value_parser = positive_duration, default_value = "5s")]
     body_timeout: Duration,
     /// Between two requests; keep it above the 90 s after which the API server closes
-    #[arg(long, env = "PULLPASS_IDLE_TIMEOUT", value_parser = parse_duration, default_value = "150s")]
+    #[arg(long, env = "PULLPASS_IDLE_TIMEOUT", value_parser = positive_duration, default_value = "150s")]
     idle_timeout: Duration,
     /// The age at which a connection is closed after its response, so that load spreads
-    #[arg(long, env = "PULLPASS_CONNECTION_MAX_AGE", value_parser = parse_duration, default_value = "5m")]
+    #[arg(long, env = "PULLPASS_CONNECTION_MAX_AGE", value_parser = positive_duration, default_value = "5m")]
     connection_max_age: Duration,
     /// The number of requests after which a connection is closed
-    #[arg(long, env = "PULLPASS_CONNECTION_MAX_REQUESTS", default_value_t = Limits::default().connection_max_requests)]
+    #[arg(long, env = "PULLPASS_CONNECTION_MAX_REQUESTS", value_parser = value_parser!(u32).range(1..), default_value_t = Limits::default().connection_max_requests)]
     connection_max_requests: u32,
     /// After SIGTERM: not ready, and still serving
     #[arg(long, env = "PULLPASS_SHUTDOWN_DELAY", value_parser = parse_duration, default_value = "5s")]
@@ -124,6 +125,24 @@ struct LimitArgs {
     /// After that: the time for requests in flight to finish
     #[arg(long, env = "PULLPASS_SHUTDOWN_GRACE", value_parser = parse_duration, default_value = "20s")]
     shutdown_grace: Duration,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("0 would refuse everything; write at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}; write a number such as 1024")),
+    }
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(duration) if duration.is_zero() => {
+            Err("0 would refuse everything; write e.g. 5s".into())
+        }
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl LimitArgs {
@@ -159,7 +178,7 @@ impl WebhookArgs {
     fn options(self) -> anyhow::Result<Options> {
         Ok(Options {
             configuration: self.config.origin()?,
-            certificate: self.certificate.origin(),
+            certificate: self.certificate.origin()?,
             kubeconfig: self.kubeconfig,
             listen: self.listen,
             admin_listen: self.admin_listen,
@@ -180,11 +199,15 @@ impl ConfigArgs {
 }
 
 impl CertificateArgs {
-    fn origin(self) -> CertificateOrigin {
+    fn origin(self) -> anyhow::Result<CertificateOrigin> {
         match (self.tls_cert, self.tls_key, self.tls_secret) {
-            (Some(certificate), Some(key), _) => CertificateOrigin::Files { certificate, key },
-            (_, _, Some(name)) => CertificateOrigin::Secret(name),
-            _ => CertificateOrigin::SelfSigned { ca_out: self.ca_out },
+            (Some(certificate), Some(key), _) => Ok(CertificateOrigin::Files { certificate, key }),
+            (_, _, Some(name)) => Ok(CertificateOrigin::Secret(name)),
+            _ if self.self_signed => Ok(CertificateOrigin::SelfSigned { ca_out: self.ca_out }),
+            _ => Err(super::usage_error(
+                "webhook",
+                "pass --tls-cert and --tls-key, --tls-secret, or --self-signed",
+            )),
         }
     }
 }

@@ -4,8 +4,16 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use thiserror::Error;
+
+/// For a connection to the API server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two reads; above the 290 s after which the API server ends a watch.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Why there is no client.
 #[derive(Debug, Error)]
@@ -28,12 +36,14 @@ pub enum ClientError {
 
 /// Connects by this kubeconfig, else by the environment: `KUBECONFIG`, or a Pod's ServiceAccount.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
-    let config = match kubeconfig {
+    let mut config = match kubeconfig {
         Some(path) => from_file(path)
             .await
             .map_err(|source| ClientError::Kubeconfig { path: path.to_owned(), source })?,
         None => Config::infer().await.map_err(ClientError::Infer)?,
     };
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
     Client::try_from(config).map_err(ClientError::Build)
 }
 

@@ -5,7 +5,11 @@ use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use std::time::Duration;
 use tracing::warn;
+
+/// How long the next version of the configuration waits for an Event about the last.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server's limit for the note of an Event, in bytes.
 const MAX_NOTE_BYTES: usize = 1_000;
@@ -30,8 +34,11 @@ impl Events {
             action: "LoadConfiguration".into(),
             secondary: None,
         };
-        if let Err(error) = self.0.publish(&event, &object.object_ref(&())).await {
-            warn!(%error, "failed to write an Event on the ConfigMap");
+        let reference = object.object_ref(&());
+        match tokio::time::timeout(PUBLISH_TIMEOUT, self.0.publish(&event, &reference)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "failed to write an Event on the ConfigMap"),
+            Err(_) => warn!("failed to write an Event on the ConfigMap in time"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Labels, is_dns_label},
-    server::parse_duration,
+    server::{ReadyHandle, parse_duration},
     telemetry::{
         Metrics,
         metrics::{NamespaceLookup, Watch},
@@ -201,11 +201,13 @@ fn labels_of(object: PartialObjectMeta<Namespace>) -> Labels {
     object.metadata.labels.unwrap_or_default()
 }
 
-/// Keeps the store true, for ever; calls `on_synced` after each complete list.
-pub async fn watch(store: Arc<NamespaceStore>, on_synced: impl Fn()) {
+/// Keeps the store true, for ever. Readiness waits for the first complete list.
+pub async fn watch(store: Arc<NamespaceStore>, ready: ReadyHandle) {
+    ready.not_ready("not listed yet");
     let events = watcher(store.api.clone(), watcher::Config::default()).default_backoff();
     let mut events = pin!(events);
     let mut listed = std::collections::HashSet::new();
+    let mut is_synced = false;
     while let Some(event) = events.next().await {
         match event {
             Ok(watcher::Event::Init) => listed.clear(),
@@ -216,13 +218,17 @@ pub async fn watch(store: Arc<NamespaceStore>, on_synced: impl Fn()) {
             Ok(watcher::Event::InitDone) => {
                 store.keep_only(&listed);
                 info!(namespaces = listed.len(), "Namespaces listed");
-                on_synced();
+                is_synced = true;
+                ready.ready();
             }
             Ok(watcher::Event::Apply(object)) => store.apply(object),
             Ok(watcher::Event::Delete(object)) => store.forget(&object.name_any()),
             Err(error) => {
                 store.metrics.admission.watch_errors.inc(Watch::Namespaces);
                 warn!(%error, "the watch of Namespaces failed; trying again");
+                if !is_synced {
+                    ready.not_ready(format!("failed to list the Namespaces: {error}"));
+                }
             }
         }
     }

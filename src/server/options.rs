@@ -6,6 +6,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use thiserror::Error;
 
+/// Between two requests at the admin listener.
+const ADMIN_IDLE: Duration = Duration::from_secs(10);
+
 /// What one listener allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -65,7 +68,14 @@ impl Default for Limits {
 impl Limits {
     /// The same deadlines for the admin listener, which serves probes and scrapes alone.
     pub fn for_admin(&self) -> Self {
-        Self { connections: 64, in_flight: 32, body_bytes: 0, ..self.clone() }
+        Self {
+            connections: 64,
+            in_flight: 32,
+            body_bytes: 0,
+            // Probes open a connection each time; nobody else is to keep them out.
+            idle_timeout: self.idle_timeout.min(ADMIN_IDLE),
+            ..self.clone()
+        }
     }
 }
 

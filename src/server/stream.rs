@@ -69,6 +69,8 @@ pub struct DeadlineStream<T> {
     read_timer: Timer,
     write_timer: Timer,
     write_stalled: Option<Instant>,
+    /// Whether no byte of a first request has come yet.
+    is_new: bool,
     peer_closed: bool,
     closed: Option<Instant>,
     _seat: Seat,
@@ -91,6 +93,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> DeadlineStream<T> {
             read_timer: Timer::default(),
             write_timer: Timer::default(),
             write_stalled: None,
+            is_new: true,
             peer_closed: false,
             closed: None,
             _seat: seat,
@@ -101,6 +104,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> DeadlineStream<T> {
         if self.connection.phase() == Phase::Waiting {
             self.connection.enter(Phase::Head);
             self.phase_began = Instant::now();
+            self.is_new = false;
         }
     }
 
@@ -115,6 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> DeadlineStream<T> {
                 self.phase_began = Instant::now();
                 self.deadlines.idle
             }
+            Phase::Waiting if self.is_new => self.deadlines.header,
             Phase::Waiting => self.deadlines.idle,
             Phase::Head => self.deadlines.header,
         };

@@ -246,6 +246,8 @@ impl ServerMetrics {
 pub struct TlsMetrics {
     /// When the certificate in force expires, in seconds since 1970; 0 without one.
     pub not_after: Gauge<u64, AtomicU64>,
+    /// 1 if the newest certificate was refused or could not be had, else 0.
+    pub refused: Gauge,
     /// Certificates offered, by what became of them.
     pub loads: Counters<Load>,
 }
@@ -263,7 +265,13 @@ impl TlsMetrics {
             "certificate_loads",
             "Serving certificates offered, by result",
         );
-        Self { not_after, loads }
+        let refused = Gauge::default();
+        registry.register(
+            "certificate_refused",
+            "1 if the newest serving certificate was refused or could not be had, else 0",
+            refused.clone(),
+        );
+        Self { not_after, refused, loads }
     }
 }
 

@@ -4,6 +4,8 @@ pub mod admission;
 pub mod families;
 pub mod logs;
 pub mod metrics;
+pub mod throttle;
 
 pub use families::{CounterGrid, Counters, Gauges, Label, Latencies, OPENMETRICS, label};
 pub use metrics::Metrics;
+pub use throttle::Throttle;

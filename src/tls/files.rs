@@ -1,6 +1,6 @@
 //! The serving certificate from two files, followed while they change.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
@@ -47,20 +47,6 @@ pub async fn follow_files(
         apply(outcome);
         outcome = load_files(watch.changed().await, clock());
     }
-}
-
-/// Loads the pair once, as at start-up.
-///
-/// # Errors
-/// The file that cannot be read, or why the pair cannot be served.
-pub async fn load_once(
-    certificate: &Path,
-    key: &Path,
-    now: SystemTime,
-) -> Result<LoadedCertificate, FollowError> {
-    let certificate = crate::files::read_capped(certificate, MAX_PEM_BYTES).await;
-    let key = crate::files::read_capped(key, MAX_PEM_BYTES).await;
-    load_files(&[certificate, key], now)
 }
 
 fn load_files(contents: &[Content], now: SystemTime) -> Result<LoadedCertificate, FollowError> {

@@ -146,6 +146,10 @@ fn parse_leaf<'a>(leaf: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, L
     }
 }
 
+/// How far in the future a certificate may begin, in seconds: the clock of the node that issued it
+/// may be ahead, and it is the clients who decide.
+const CLOCK_SKEW: i64 = 5 * 60;
+
 fn check_validity(leaf: &X509Certificate<'_>, now: SystemTime) -> Result<(), LoadError> {
     let validity = leaf.validity();
     let now = now
@@ -154,7 +158,7 @@ fn check_validity(leaf: &X509Certificate<'_>, now: SystemTime) -> Result<(), Loa
     if now > validity.not_after.timestamp() {
         return Err(LoadError::Expired { not_after: rfc3339(validity.not_after.timestamp()) });
     }
-    if now < validity.not_before.timestamp() {
+    if now.saturating_add(CLOCK_SKEW) < validity.not_before.timestamp() {
         return Err(LoadError::NotYetValid {
             not_before: rfc3339(validity.not_before.timestamp()),
         });

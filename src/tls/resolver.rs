@@ -59,6 +59,7 @@ impl ServingCertificate {
     pub fn accept(&self, loaded: &LoadedCertificate, origin: &str, metrics: &Metrics) {
         self.install(loaded);
         metrics.tls.loads.inc(Load::Loaded);
+        metrics.tls.refused.set(0);
         metrics.tls.not_after.set(loaded.not_after);
         info!(origin, names = ?loaded.names, not_after = loaded.not_after, "serving certificate loaded");
     }
@@ -66,6 +67,7 @@ impl ServingCertificate {
     /// Logs and counts that a certificate could not be had; what is in force stays so.
     pub fn refuse(&self, error: &dyn std::error::Error, origin: &str, metrics: &Metrics) {
         metrics.tls.loads.inc(Load::Refused);
+        metrics.tls.refused.set(1);
         let in_force = if self.is_loaded() {
             "the last good one stays in force"
         } else {

@@ -35,6 +35,9 @@ pub fn router(state: Arc<WebhookState>) -> Router {
         .with_state(state)
 }
 
+/// Bodies over this many bytes take turns in being decoded. Few Pods come near it.
+const LARGE_BODY: usize = 1024 * 1024;
+
 /// The API server adds its timeout to the URL, for example `?timeout=5s`.
 #[derive(Debug, Default, Deserialize)]
 struct Parameters {
@@ -72,10 +75,15 @@ async fn answer_mutate(
         let message = "there is no configuration in force yet; see /readyz";
         return (failure(Reason::ServiceUnavailable, message), Review::NotReady);
     };
+    // An error would mean that the places are closed, which they never are.
+    let _place = match body.len() > LARGE_BODY {
+        true => state.large_bodies.acquire().await.ok(),
+        false => None,
+    };
     match Request::<PodView<'_>>::parse(&body) {
         Ok(request) if is_new_pod(&request) => admit(state, &config, timeout, &request).await,
-        Ok(request) => leave_alone(&request),
-        Err(error) => answer_unreadable(&body, &error),
+        Ok(request) => leave_alone(state, &request),
+        Err(error) => answer_unreadable(state, &body, &error),
     }
 }
 
@@ -87,24 +95,33 @@ fn is_new_pod<O>(request: &Request<'_, O>) -> bool {
 }
 
 /// Another kind or operation, sent by a webhook configuration that is not ours.
-fn leave_alone<O>(request: &Request<'_, O>) -> (HttpResponse, Review) {
-    warn!(
-        operation = ?excerpt(&request.operation),
-        resource = ?excerpt(&request.resource.resource),
-        subresource = ?request.sub_resource.as_deref().map(excerpt),
-        "allowed unchanged what is no new Pod; check the rules of the MutatingWebhookConfiguration"
-    );
+fn leave_alone<O>(state: &WebhookState, request: &Request<'_, O>) -> (HttpResponse, Review) {
+    if let Some(withheld) = state.warnings.pass(Instant::now()) {
+        warn!(
+            operation = ?excerpt(&request.operation),
+            resource = ?excerpt(&request.resource.resource),
+            subresource = ?request.sub_resource.as_deref().map(excerpt),
+            withheld,
+            "allowed unchanged what is no new Pod; check the rules of the MutatingWebhookConfiguration"
+        );
+    }
     (reply(&Response::allowed(&request.uid)), Review::NotAPod)
 }
 
 /// What cannot be read as a Pod may be another kind, which is none of our business.
-fn answer_unreadable(body: &[u8], error: &ReviewError) -> (HttpResponse, Review) {
+fn answer_unreadable(
+    state: &WebhookState,
+    body: &[u8],
+    error: &ReviewError,
+) -> (HttpResponse, Review) {
     if let Ok(request) = Request::<IgnoredAny>::parse(body)
         && !is_new_pod(&request)
     {
-        return leave_alone(&request);
+        return leave_alone(state, &request);
     }
-    warn!(%error, "refused an AdmissionReview");
+    if let Some(withheld) = state.warnings.pass(Instant::now()) {
+        warn!(%error, withheld, "refused an AdmissionReview");
+    }
     (failure(Reason::BadRequest, &error.to_string()), Review::Refused)
 }
 
@@ -126,8 +143,12 @@ async fn admit(
     let namespace = Namespace { name, labels: labels.as_deref() };
     let decision = matches.decide(pod, namespace);
     if decision.lacks_labels() {
-        warn!(namespace = ?excerpt(name), "entries that need the labels of the namespace did not apply: they are not known");
         state.metrics.admission.labels_missing.inc();
+        if let Some(withheld) = state.warnings.pass(Instant::now()) {
+            let message =
+                "entries that need the labels of the namespace did not apply: they are not known";
+            warn!(namespace = ?excerpt(name), withheld, "{message}");
+        }
     }
     let additions = decision.additions();
     log(config.mode, name, request, &decision, &additions);
@@ -207,10 +228,19 @@ async fn validate_config(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    match answer_validate(&body, &state.config_map) {
-        Ok(answer) => answer,
-        Err(error) => failure(Reason::BadRequest, &error.to_string()),
-    }
+    // One at a time and beside the workers, which have Pods and probes to answer.
+    let Ok(place) = Arc::clone(&state.validation).try_acquire_owned() else {
+        let message = "another configuration is being checked; try again";
+        return failure(Reason::ServiceUnavailable, message);
+    };
+    let check = move || {
+        let _place = place;
+        answer_validate(&body, &state.config_map)
+            .unwrap_or_else(|error| failure(Reason::BadRequest, &error.to_string()))
+    };
+    tokio::task::spawn_blocking(check).await.unwrap_or_else(|_| {
+        failure(Reason::InternalError, "failed to check the configuration; the log names the place")
+    })
 }
 
 fn answer_validate(body: &[u8], ours: &ObjectName) -> Result<HttpResponse, ReviewError> {

@@ -27,7 +27,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 /// How long an in-memory certificate lasts. The process makes a new one at each start.
 const SELF_SIGNED_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -113,16 +113,20 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A client if one is asked for, or if this process runs in a Pod; a trial needs no cluster.
+/// A client if one is asked for, or if this process runs in a Pod that has a ServiceAccount; a
+/// trial needs no cluster.
 async fn connect(options: &Options) -> anyhow::Result<Option<Client>> {
     let is_wanted = options.kubeconfig.is_some()
         || matches!(options.configuration, ConfigOrigin::ConfigMap(_))
-        || matches!(options.certificate, CertificateOrigin::Secret(_))
-        || cluster::client::is_in_cluster();
-    match is_wanted {
-        true => Ok(Some(cluster::client::connect(options.kubeconfig.as_deref()).await?)),
-        false => Ok(None),
+        || matches!(options.certificate, CertificateOrigin::Secret(_));
+    if is_wanted {
+        return Ok(Some(cluster::client::connect(options.kubeconfig.as_deref()).await?));
     }
+    if !cluster::client::is_in_cluster() {
+        return Ok(None);
+    }
+    let client = cluster::client::connect(None).await;
+    Ok(client.inspect_err(|error| warn!(%error, "going on without the cluster")).ok())
 }
 
 /// The parts that every task of the process shares.
@@ -196,8 +200,7 @@ impl Process {
         let Some(client) = client else { return Namespaces::NoCluster };
         let store = NamespaceStore::new(client.clone(), Arc::clone(&self.metrics));
         let ready = self.readiness.register("namespaces");
-        ready.not_ready("not listed yet");
-        let watch = cluster::namespaces::watch(Arc::clone(&store), move || ready.ready());
+        let watch = cluster::namespaces::watch(Arc::clone(&store), ready);
         self.tasks.spawn("namespaces", watch);
         Namespaces::Watched(store)
     }
@@ -230,13 +233,9 @@ impl Process {
                 bail!("failed to read the ConfigMap {name}: there is no cluster");
             }
         };
-        Ok(WebhookState {
-            config: slot,
-            config_map,
-            namespaces,
-            body: BodyReader::new(&self.limits, Arc::clone(&self.metrics)),
-            metrics: Arc::clone(&self.metrics),
-        })
+        let body = BodyReader::new(&self.limits, Arc::clone(&self.metrics));
+        let metrics = Arc::clone(&self.metrics);
+        Ok(WebhookState::new(slot, config_map, namespaces, body, metrics))
     }
 }
 

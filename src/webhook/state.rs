@@ -1,10 +1,17 @@
 //! What requests are answered with.
 
 use crate::{
-    cluster::namespaces::Namespaces, config::Config, server::BodyReader, telemetry::Metrics,
+    cluster::namespaces::Namespaces,
+    config::Config,
+    server::BodyReader,
+    telemetry::{Metrics, Throttle},
 };
 use arc_swap::ArcSwapOption;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
+use tokio::sync::Semaphore;
+
+/// How many large bodies are decoded at once.
+const MAX_LARGE_BODIES: usize = 2;
 
 /// The configuration in force; none before the first good one.
 #[derive(Debug, Default)]
@@ -33,8 +40,36 @@ pub struct WebhookState {
     pub namespaces: Namespaces,
     /// Reads request bodies within their bounds.
     pub body: BodyReader,
+    /// Places for decoding a large body, whose decoded form may be many times its size.
+    pub(super) large_bodies: Semaphore,
+    /// The one place for checking a configuration, which may take a while.
+    pub(super) validation: Arc<Semaphore>,
+    /// For warnings that anyone can cause.
+    pub(super) warnings: Throttle,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+}
+
+impl WebhookState {
+    /// The state of a webhook that has answered nothing yet.
+    pub fn new(
+        config: Arc<ConfigSlot>,
+        config_map: ConfigMapName,
+        namespaces: Namespaces,
+        body: BodyReader,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            config,
+            config_map,
+            namespaces,
+            body,
+            large_bodies: Semaphore::new(MAX_LARGE_BODIES),
+            validation: Arc::new(Semaphore::new(1)),
+            warnings: Throttle::new(Instant::now()),
+            metrics,
+        }
+    }
 }
 
 /// The namespace and name of the ConfigMap that holds the configuration.

@@ -8,6 +8,9 @@ use crate::{
 use serde::Deserialize;
 use std::borrow::Cow;
 
+/// The API server's limit for the data of a ConfigMap (`MaxSecretSize` of the core API).
+const MAX_CONFIG_MAP_BYTES: usize = 1024 * 1024;
+
 /// What is read of a ConfigMap. Of other keys nothing is read: they are not ours.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -50,6 +53,13 @@ pub fn answer<'a>(request: &'a Request<'a, ConfigMapView<'a>>, ours: &ObjectName
     };
     match config_text(object.data.as_ref().and_then(|data| data.config.as_deref())) {
         Err(message) => Response::refused(&request.uid, message),
+        Ok(text) if text.len() > MAX_CONFIG_MAP_BYTES => {
+            let message = format!(
+                "the configuration has {} bytes; a ConfigMap holds at most {MAX_CONFIG_MAP_BYTES}",
+                text.len()
+            );
+            Response::refused(&request.uid, message)
+        }
         Ok(text) => match config::parse(text) {
             Ok(parsed) => allowed.with_warnings(parsed.warnings.iter().map(ToString::to_string)),
             Err(error) => Response::refused(&request.uid, error.brief()),

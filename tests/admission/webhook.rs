@@ -56,13 +56,10 @@ impl Webhook {
         if let Some(yaml) = yaml {
             config.install(config::parse(yaml).expect("the configuration is in order").config);
         }
-        let state = WebhookState {
-            config,
-            config_map: ObjectName::default_config_map(),
-            namespaces: Namespaces::NoCluster,
-            body: BodyReader::new(&Limits::default(), Arc::clone(&metrics)),
-            metrics: Arc::clone(&metrics),
-        };
+        let body = BodyReader::new(&Limits::default(), Arc::clone(&metrics));
+        let name = ObjectName::default_config_map();
+        let state =
+            WebhookState::new(config, name, Namespaces::NoCluster, body, Arc::clone(&metrics));
         Self { router: router(Arc::new(state)), metrics }
     }
 
