@@ -75,25 +75,25 @@ pub struct Registry {
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub images: Spanned<Vec<Spanned<String>>>,
     /// Patterns of images that are left out, though `images` matches them.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub except_images: Option<Spanned<Vec<Spanned<String>>>>,
     /// The namespaces that the entry is granted to. Default: all in scope. With `source` it must
     /// be written; `names: ["*"]` says all.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Namespaces")]
     pub namespaces: Option<Spanned<Namespaces>>,
     /// Names of the Secrets to add. Default: the entry's name.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub pull_secrets: Option<Spanned<Vec<Spanned<String>>>>,
     /// Where the content of the pull secret comes from, if Pullpass is to bring it to the
     /// namespaces granted.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SourceDocument")]
     pub source: Option<Spanned<SourceDocument>>,
     /// What becomes of the copies when the grant goes. Default: `delete`. Only with `source`.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "OnRemoval")]
     pub on_removal: Option<Spanned<OnRemoval>>,
 }
@@ -103,15 +103,15 @@ pub struct Registry {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Namespaces {
     /// Globs on the namespace's name; `*` is the only wildcard.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub names: Option<Spanned<Vec<Spanned<String>>>>,
     /// A LabelSelector on the namespace's labels. Whoever may set these labels decides who gets the secret.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LabelSelector")]
     pub selector: Option<Spanned<LabelSelector>>,
     /// Globs of namespaces that are never granted.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub except: Option<Spanned<Vec<Spanned<String>>>>,
 }
@@ -121,11 +121,11 @@ pub struct Namespaces {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels with the values they must have.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub match_labels: Option<BTreeMap<String, Spanned<String>>>,
     /// Requirements on single labels.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<MatchExpression>")]
     pub match_expressions: Option<Vec<MatchExpression>>,
 }
@@ -141,7 +141,7 @@ pub struct MatchExpression {
     #[schemars(with = "Operator")]
     pub operator: Spanned<Operator>,
     /// The values, for `In` and `NotIn` only.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>")]
     pub values: Option<Spanned<Vec<Spanned<String>>>>,
 }

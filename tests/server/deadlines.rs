@@ -101,6 +101,14 @@ async fn fault_16_idle_connections_are_reaped_in_good_order() {
 }
 
 #[tokio::test]
+async fn fault_16_a_connection_that_never_asks_is_not_kept_as_long_as_an_idle_one() {
+    let site = Site::start(|limits| limits.header_timeout = SHORT).await;
+    let mut silent = site.client().await;
+    assert!(silent.closed().await.is_empty());
+    eventually("the connection is given back", || site.connections() == 0).await;
+}
+
+#[tokio::test]
 async fn fault_15_a_connection_may_idle_longer_than_a_head_may_take() {
     let site = Site::start(|limits| limits.header_timeout = SHORT / 4).await;
     let mut client = site.client().await;
