@@ -17,7 +17,7 @@ use std::pin::pin;
 /// Keeps the configuration as the ConfigMap has it, for ever. What is refused is told by an Event
 /// on the ConfigMap too.
 pub async fn watch(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
-    let events = Events::new(client.clone());
+    let mut events = Events::new(client.clone());
     let origin = format!("ConfigMap {name}");
     let mut seen = pin!(single::watch::<ConfigMap>(client, &name));
     while let Some(seen) = seen.next().await {
