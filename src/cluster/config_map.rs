@@ -25,7 +25,7 @@ pub async fn watch(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
             Seen::Object(object) => {
                 let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
                 if let Err(refused) = keeper.offer(&origin, config_text(text.map(String::as_str))) {
-                    events.configuration_refused(&object, &refused).await;
+                    events.configuration_refused(&object, &refused, keeper.in_force()).await;
                 }
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),

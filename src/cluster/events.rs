@@ -7,6 +7,8 @@ use kube::{
 };
 use tracing::warn;
 
+use crate::webhook::InForce;
+
 /// The API server's limit for the note of an Event, in bytes.
 const MAX_NOTE_BYTES: usize = 1_000;
 
@@ -33,8 +35,13 @@ impl Events {
 
     /// The configuration was refused. An Event that cannot be written is only logged: the log and
     /// the metrics say the same.
-    pub async fn configuration_refused(&mut self, object: &ConfigMap, reason: &str) {
-        let note = shortened(&format!("The last good configuration stays in force: {reason}"));
+    pub async fn configuration_refused(
+        &mut self,
+        object: &ConfigMap,
+        reason: &str,
+        in_force: InForce,
+    ) {
+        let note = shortened(&format!("{in_force}: {reason}"));
         let event = Event {
             type_: EventType::Warning,
             reason: "ConfigurationRefused".into(),

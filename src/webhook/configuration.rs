@@ -7,10 +7,29 @@ use crate::{
     telemetry::{Metrics, metrics::ConfigLoad},
 };
 use std::{
+    fmt,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tracing::{error, info, warn};
+
+/// What requests are answered with after a version was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InForce {
+    /// The last good version.
+    LastGood,
+    /// Nothing: there was no good version yet.
+    Nothing,
+}
+
+impl fmt::Display for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastGood => "The last good configuration stays in force",
+            Self::Nothing => "There is no configuration in force",
+        })
+    }
+}
 
 /// Takes each version of the configuration, whole or not at all.
 pub struct ConfigKeeper {
@@ -58,6 +77,14 @@ impl ConfigKeeper {
                 self.refuse(origin, &reason);
                 Err(reason)
             }
+        }
+    }
+
+    /// What is in force.
+    pub fn in_force(&self) -> InForce {
+        match self.slot.current() {
+            Some(_) => InForce::LastGood,
+            None => InForce::Nothing,
         }
     }
 

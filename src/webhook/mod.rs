@@ -7,7 +7,7 @@ pub mod review;
 pub mod state;
 pub mod validate;
 
-pub use configuration::ConfigKeeper;
+pub use configuration::{ConfigKeeper, InForce};
 pub use handlers::router;
 pub use state::{ConfigSlot, WebhookState};
 pub use validate::config_text;
