@@ -62,7 +62,7 @@ async fn fault_25_a_bad_pair_leaves_the_last_good_one_and_is_loud() {
         ("does not belong to the certificate", Leaf { key: good.key.clone(), ..other.clone() }),
         // The certificate is the one in force; its key would be missed at the next start.
         ("does not belong to the certificate", Leaf { key: other.key.clone(), ..good.clone() }),
-        ("larger than", Leaf { certificate: other.certificate.repeat(400), ..other.clone() }),
+        ("larger than", Leaf { certificate: other.certificate.repeat(800), ..other.clone() }),
     ];
 
     for (reason, bad) in cases {

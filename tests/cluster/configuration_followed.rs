@@ -129,6 +129,12 @@ async fn fault_34_without_a_config_map_it_is_not_ready_and_says_why_until_there_
 
     cluster.configure(broken_config()).await.expect_success();
     is_missing(&webhook, "line 4").await;
+    eventually("an Event that says so", SOON, async || {
+        let found = events(&cluster).await;
+        let mut notes = found.iter().map(|(note, _)| note);
+        notes.any(|note| note.starts_with("There is no configuration in force: "))
+    })
+    .await;
 
     cluster.configure(&config("project")).await.expect_success();
     eventually("the webhook to be ready", SOON, async || webhook.ready().await.status == 200).await;
