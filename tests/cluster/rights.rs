@@ -211,7 +211,7 @@ async fn is_missed(cluster: &Cluster, webhook: &WebhookProcess, right: &Right) {
             logged("failed to get the Namespace").await;
         }
         ("configmaps", "list") => {
-            unready("configuration: ConfigMap pullpass-system/pullpass: ").await
+            unready("configuration: ConfigMap pullpass-system/pullpass: ").await;
         }
         ("configmaps", "watch") => logged("configuration refused").await,
         ("secrets", "list") => unready("certificate: Secret pullpass-system/pullpass-tls: ").await,

@@ -125,7 +125,7 @@ impl NewWebhook {
     /// With the certificate of another, as replicas of one Deployment have the same.
     pub fn replica_of(mut self, other: &WebhookProcess) -> Self {
         self.authority = Arc::clone(&other.authority);
-        self.tls = other.tls.clone();
+        self.tls.clone_from(&other.tls);
         self
     }
 
