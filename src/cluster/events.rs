@@ -15,31 +15,55 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_NOTE_BYTES: usize = 1_000;
 
 /// Writes Events on the webhook's own ConfigMap.
-pub struct Events(Recorder);
+pub struct Events {
+    client: Client,
+    reporter: Reporter,
+    last: Option<Written>,
+}
+
+/// The note written last, and who counts its repetitions.
+struct Written {
+    note: String,
+    recorder: Recorder,
+}
 
 impl Events {
     /// Events in the name of this process.
     pub fn new(client: Client) -> Self {
         let instance = std::env::var("HOSTNAME").ok();
-        Self(Recorder::new(client, Reporter { controller: "pullpass-webhook".into(), instance }))
+        let reporter = Reporter { controller: "pullpass-webhook".into(), instance };
+        Self { client, reporter, last: None }
     }
 
-    /// The configuration was refused. An Event that cannot be written is only logged: the log and
+    /// The configuration was refused; `note` says why, and what is in force. An Event that cannot be written is only logged: the log and
     /// the metrics say the same.
-    pub async fn configuration_refused(&self, object: &ConfigMap, reason: &str) {
+    pub async fn configuration_refused(&mut self, object: &ConfigMap, note: &str) {
+        let note = shortened(note);
         let event = Event {
             type_: EventType::Warning,
             reason: "ConfigurationRefused".into(),
-            note: Some(shortened(&format!("The last good configuration stays in force: {reason}"))),
+            note: Some(note.clone()),
             action: "LoadConfiguration".into(),
             secondary: None,
         };
         let reference = object.object_ref(&());
-        match tokio::time::timeout(PUBLISH_TIMEOUT, self.0.publish(&event, &reference)).await {
+        let recorder = self.recorder_of(note);
+        match tokio::time::timeout(PUBLISH_TIMEOUT, recorder.publish(&event, &reference)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(%error, "failed to write an Event on the ConfigMap"),
             Err(_) => warn!("failed to write an Event on the ConfigMap in time"),
         }
+    }
+
+    /// A recorder counts a repetition whatever its note, and keeps the first one: another note is
+    /// for another recorder, so that it becomes an Event of its own.
+    fn recorder_of(&mut self, note: String) -> &Recorder {
+        let last = self.last.take().filter(|last| last.note == note);
+        let written = last.unwrap_or_else(|| Written {
+            note,
+            recorder: Recorder::new(self.client.clone(), self.reporter.clone()),
+        });
+        &self.last.insert(written).recorder
     }
 }
 

@@ -30,7 +30,7 @@ pub struct LoadedCertificate {
 }
 
 /// Why a certificate and key cannot be served. No message holds bytes of the input.
-#[derive(Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LoadError {
     /// More than [`MAX_PEM_BYTES`].
     #[error(

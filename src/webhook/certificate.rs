@@ -7,7 +7,7 @@ use crate::{
     },
     server::ReadyHandle,
     telemetry::{Metrics, metrics::Watch},
-    tls::{LoadedCertificate, ServingCertificate, files::FollowError},
+    tls::{LoadError, LoadedCertificate, ServingCertificate, files::FollowError, load},
 };
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
@@ -27,6 +27,7 @@ pub struct CertificateKeeper {
 #[derive(PartialEq, Eq)]
 enum Offered {
     Loaded(Vec<u8>),
+    Refused(LoadError),
     Absent(String),
 }
 
@@ -40,24 +41,18 @@ impl CertificateKeeper {
         Self { certificate, ready, metrics, last: None }
     }
 
-    /// Takes a pair in PEM. Only the certificate is compared with what is in force: a new key
-    /// comes with a new certificate, and no key is kept beyond this call.
+    /// Takes a pair in PEM. What is in force is told by its certificate: a new key comes with a new
+    /// certificate, and no key is kept beyond this call.
     pub fn offer(&mut self, origin: &str, certificate_pem: &[u8], key_pem: &[u8]) {
-        if matches!(&self.last, Some(Offered::Loaded(seen)) if seen == certificate_pem) {
-            return;
+        let outcome = load(certificate_pem, key_pem, SystemTime::now());
+        let offered = match &outcome {
+            Ok(_) => Offered::Loaded(certificate_pem.to_vec()),
+            Err(error) => Offered::Refused(error.clone()),
+        };
+        if self.last.as_ref() != Some(&offered) {
+            self.last = Some(offered);
+            self.apply(origin, outcome.map_err(FollowError::from));
         }
-        let now = SystemTime::now();
-        self.last =
-            match self.certificate.offer(certificate_pem, key_pem, origin, now, &self.metrics) {
-                Ok(_) => {
-                    self.ready.ready();
-                    Some(Offered::Loaded(certificate_pem.to_vec()))
-                }
-                Err(error) => {
-                    self.not_ready(origin, &error.to_string());
-                    None
-                }
-            };
     }
 
     /// There is nothing to take. What is in force stays.

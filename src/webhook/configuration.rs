@@ -19,6 +19,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
 use std::{
+    fmt,
     path::PathBuf,
     pin::pin,
     sync::Arc,
@@ -28,6 +29,23 @@ use tracing::{error, info, warn};
 
 /// How often the configuration file is read.
 const CONFIG_INTERVAL: Duration = Duration::from_millis(500);
+/// What requests are answered with after a version was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InForce {
+    /// The last good version.
+    LastGood,
+    /// Nothing: there was no good version yet.
+    Nothing,
+}
+
+impl fmt::Display for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastGood => "The last good configuration stays in force",
+            Self::Nothing => "There is no configuration in force",
+        })
+    }
+}
 
 /// Takes each version of the configuration, whole or not at all.
 pub struct ConfigKeeper {
@@ -75,6 +93,14 @@ impl ConfigKeeper {
                 self.refuse(origin, &reason);
                 Err(reason)
             }
+        }
+    }
+
+    /// What is in force.
+    fn in_force(&self) -> InForce {
+        match self.slot.current() {
+            Some(_) => InForce::LastGood,
+            None => InForce::Nothing,
         }
     }
 
@@ -155,7 +181,7 @@ pub async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
 /// Keeps the configuration as the ConfigMap has it, for ever. What is refused is told by an Event
 /// on the ConfigMap too.
 pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
-    let events = Events::new(client.clone());
+    let mut events = Events::new(client.clone());
     let origin = format!("ConfigMap {name}");
     let mut seen = pin!(single::watch::<ConfigMap>(client, &name));
     while let Some(seen) = seen.next().await {
@@ -163,7 +189,8 @@ pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: Con
             Seen::Object(object) => {
                 let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
                 if let Err(refused) = keeper.offer(&origin, config_text(text.map(String::as_str))) {
-                    events.configuration_refused(&object, &refused).await;
+                    let note = format!("{}: {refused}", keeper.in_force());
+                    events.configuration_refused(&object, &note).await;
                 }
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),

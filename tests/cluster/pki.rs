@@ -2,8 +2,10 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 /// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -36,12 +38,30 @@ impl Authority {
 
     /// Issues a serving certificate for DNS names and IP addresses.
     pub fn issue(&self, names: &[&str]) -> Leaf {
+        self.issue_until(names, date_time_ymd(4096, 1, 1))
+    }
+
+    /// Issues one whose time is over.
+    pub fn issue_expired(&self, names: &[&str]) -> Leaf {
+        self.issue_until(names, date_time_ymd(2020, 1, 1))
+    }
+
+    fn issue_until(&self, names: &[&str], end: time::OffsetDateTime) -> Leaf {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).expect("the names are valid");
+        params.not_after = end;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = key_pair();
         let certificate = params.signed_by(&key, &self.0).expect("a certificate is issued");
         Leaf { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Leaf {
+    /// The certificate as DER: what a server presents.
+    pub fn der(&self) -> Vec<u8> {
+        let der = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        der.expect("the certificate is PEM").to_vec()
     }
 }
 

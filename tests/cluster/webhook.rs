@@ -4,7 +4,10 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,7 +33,7 @@ const END: Duration = Duration::from_secs(30);
 pub struct NewWebhook {
     name: String,
     folder: PathBuf,
-    authority: Authority,
+    authority: Arc<Authority>,
     leaf: Leaf,
     tls: Vec<OsString>,
     arguments: Vec<OsString>,
@@ -41,7 +44,8 @@ pub struct NewWebhook {
 pub struct WebhookProcess {
     port: u16,
     admin_port: u16,
-    authority: Authority,
+    authority: Arc<Authority>,
+    tls: Vec<OsString>,
     process: Supervised,
 }
 
@@ -51,7 +55,7 @@ impl Cluster {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("webhook-{number}");
-        let authority = Authority::new(&name);
+        let authority = Arc::new(Authority::new(&name));
         let leaf = authority.issue(&["127.0.0.1", "pullpass-webhook.pullpass-system.svc"]);
         let folder = self.control_plane().folder();
         let certificate = folder.write(&format!("{name}.crt"), &leaf.certificate);
@@ -112,6 +116,19 @@ impl NewWebhook {
         self
     }
 
+    /// With the certificate in these files.
+    pub fn certificate_files(mut self, certificate: &Path, key: &Path) -> Self {
+        self.tls = vec![flag("tls-cert", certificate), flag("tls-key", key)];
+        self
+    }
+
+    /// With the certificate of another, as replicas of one Deployment have the same.
+    pub fn replica_of(mut self, other: &WebhookProcess) -> Self {
+        self.authority = Arc::clone(&other.authority);
+        self.tls.clone_from(&other.tls);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> WebhookProcess {
         let mut webhook = self.spawn();
@@ -142,7 +159,7 @@ impl NewWebhook {
             format!("--admin-listen=127.0.0.1:{admin_port}").into(),
             "--log-format=json".into(),
         ];
-        command.extend(self.tls);
+        command.extend(self.tls.iter().cloned());
         command.extend(self.arguments);
         let process = Supervised::start(&Program {
             command,
@@ -150,7 +167,7 @@ impl NewWebhook {
             log: self.folder.join(format!("{}.log", self.name)),
             scratch: self.folder.join(&self.name),
         });
-        WebhookProcess { port, admin_port, authority: self.authority, process }
+        WebhookProcess { port, admin_port, authority: self.authority, tls: self.tls, process }
     }
 }
 
@@ -158,6 +175,11 @@ impl WebhookProcess {
     /// The URL of a path on its TLS port.
     pub fn url(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The authority of its certificate.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// What `/readyz` says.
@@ -210,7 +232,13 @@ impl WebhookProcess {
         eventually("the webhook to end", END, async || self.exited()).await
     }
 
-    async fn admin(&self, path: &str) -> Answer {
+    /// The answer of a path on its admin port, while that may not be open yet.
+    pub async fn admin_if_up(&self, path: &str) -> Result<Answer, String> {
+        plain_http::get(self.admin_port, path).await
+    }
+
+    /// The answer of a path on its admin port.
+    pub async fn admin(&self, path: &str) -> Answer {
         plain_http::get(self.admin_port, path)
             .await
             .unwrap_or_else(|error| panic!("{error}; {}", self.process.log_tail()))

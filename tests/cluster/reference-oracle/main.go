@@ -64,8 +64,13 @@ func read(image string) any {
 		return refusal{Error: err.Error()}
 	}
 	domain, path := reference.Domain(named), reference.Path(named)
-	if domain+"/"+path != repository {
-		return refusal{Error: fmt.Sprintf("the kubelet reads repository %q, the library %q", repository, domain+"/"+path)}
+	// A first part such as a_b.io looks like a host and is none: the name has no domain then.
+	joined := domain + "/" + path
+	if domain == "" {
+		joined = path
+	}
+	if joined != repository {
+		return refusal{Error: fmt.Sprintf("the kubelet reads repository %q, the library %q", repository, joined)}
 	}
 	return reading{Domain: domain, Path: path, Tag: present(tag), Digest: present(digest)}
 }
