@@ -1,5 +1,6 @@
 //! The labels of namespaces: kept by a watch, fetched once where the watch has not come to them yet.
 
+use super::single;
 use crate::{
     config::{Labels, is_dns_label},
     server::{ReadyHandle, parse_duration},
@@ -225,9 +226,10 @@ pub async fn watch(store: Arc<NamespaceStore>, ready: ReadyHandle) {
             Ok(watcher::Event::Delete(object)) => store.forget(&object.name_any()),
             Err(error) => {
                 store.metrics.admission.watch_errors.inc(Watch::Namespaces);
-                warn!(%error, "the watch of Namespaces failed; trying again");
+                let reason = single::reason_of(&error);
+                warn!("the watch of Namespaces failed; trying again: {reason}");
                 if !is_synced {
-                    ready.not_ready(format!("failed to list the Namespaces: {error}"));
+                    ready.not_ready(format!("failed to list the Namespaces: {reason}"));
                 }
             }
         }

@@ -22,6 +22,16 @@ pub enum Seen<K> {
     Failed(watcher::Error),
 }
 
+/// Why a watch failed, in the API server's own words where it had any.
+pub fn reason_of(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.message.clone(),
+        _ => error.to_string(),
+    }
+}
+
 /// Watches the object for ever. The same state may be told more than once.
 pub fn watch<K>(client: Client, name: &ObjectName) -> impl Stream<Item = Seen<K>> + Send + use<K>
 where

@@ -107,7 +107,7 @@ pub async fn follow_secret(client: Client, name: ObjectName, mut keeper: Certifi
                 keeper.offer(&origin, bytes("tls.crt"), bytes("tls.key"));
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
-            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &single::reason_of(&error)),
         }
     }
 }

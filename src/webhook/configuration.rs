@@ -194,7 +194,7 @@ pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: Con
                 }
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),
-            Seen::Failed(error) => keeper.watch_failed(&origin, &error.to_string()),
+            Seen::Failed(error) => keeper.watch_failed(&origin, &single::reason_of(&error)),
         }
     }
 }

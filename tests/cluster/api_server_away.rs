@@ -17,7 +17,7 @@ use crate::{
 const SOON: Duration = Duration::from_secs(20);
 /// The longest pause between two tries of a watch is 30 s, and it is spread by chance.
 const RECOVERY: Duration = Duration::from_secs(75);
-const WATCH_ERRORS: &str = "pullpass_namespace_watch_errors_total";
+const WATCH_ERRORS: &str = "pullpass_watch_errors_total{watch=\"namespaces\"}";
 
 #[tokio::test]
 async fn fault_39_with_the_api_server_unreachable_it_answers_and_catches_up_afterwards() {

@@ -199,7 +199,7 @@ async fn is_missed(cluster: &Cluster, webhook: &WebhookProcess, right: &Right) {
     match (&*right.resource, &*right.verb) {
         ("namespaces", "list") => {
             logged("the watch of Namespaces failed").await;
-            unready("namespaces: not listed yet").await;
+            unready("namespaces: failed to list the Namespaces").await;
         }
         ("namespaces", "watch") => {
             ready().await;
@@ -213,9 +213,9 @@ async fn is_missed(cluster: &Cluster, webhook: &WebhookProcess, right: &Right) {
         ("configmaps", "list") => {
             unready("configuration: ConfigMap pullpass-system/pullpass: ").await;
         }
-        ("configmaps", "watch") => logged("configuration refused").await,
+        ("configmaps", "watch") => logged("the watch of the configuration failed").await,
         ("secrets", "list") => unready("certificate: Secret pullpass-system/pullpass-tls: ").await,
-        ("secrets", "watch") => logged("serving certificate refused").await,
+        ("secrets", "watch") => logged("the watch of the serving certificate failed").await,
         ("events", _) => {
             ready().await;
             refuse_twice(cluster, webhook).await;
