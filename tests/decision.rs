@@ -1,5 +1,12 @@
 //! Design sections 2.3 to 2.6: which pull secrets a Pod gets, and the reasons in words.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use proptest::prelude::*;
 use pullpass::{
     config::{Config, HitRole, Labels, parse},

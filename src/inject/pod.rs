@@ -155,15 +155,20 @@ impl PodView<'_> {
         let spec = &self.spec;
         let volumes = spec.volumes.iter().flatten();
         let volumes = volumes.map(|v| text(v.0.image.as_ref()?.0.reference.as_ref()));
-        placed(images_of(&spec.init_containers), ImagePlace::InitContainer)
-            .chain(placed(images_of(&spec.containers), ImagePlace::Container))
-            .chain(placed(images_of(&spec.ephemeral_containers), ImagePlace::EphemeralContainer))
+        placed(images_of(spec.init_containers.as_deref()), ImagePlace::InitContainer)
+            .chain(placed(images_of(spec.containers.as_deref()), ImagePlace::Container))
+            .chain(placed(
+                images_of(spec.ephemeral_containers.as_deref()),
+                ImagePlace::EphemeralContainer,
+            ))
             .chain(placed(volumes, ImagePlace::Volume))
     }
 }
 
-fn images_of<'p>(containers: &'p List<Container<'_>>) -> impl Iterator<Item = Option<&'p str>> {
-    containers.iter().flatten().map(|container| text(container.0.image.as_ref()))
+fn images_of<'p>(
+    containers: Option<&'p [Object<Container<'_>>]>,
+) -> impl Iterator<Item = Option<&'p str>> {
+    containers.into_iter().flatten().map(|container| text(container.0.image.as_ref()))
 }
 
 fn text<'p>(text: Option<&'p Text<'_>>) -> Option<&'p str> {
