@@ -22,7 +22,7 @@ fn config(scope: &str, entries: &[&str]) -> Config {
     let mut yaml =
         format!("apiVersion: pullpass.io/v1\nkind: Config\nscope: {scope}\nregistries:\n");
     for entry in entries {
-        yaml += &format!("- {{{entry}}}\n");
+        yaml.extend(["- {", entry, "}\n"]);
     }
     parse(&yaml).unwrap_or_else(|e| panic!("{yaml}{e}")).config
 }
