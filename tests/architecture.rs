@@ -1,6 +1,13 @@
 //! The layering of the house: pure modules touch neither the network, the disk, the clock nor a
 //! runtime, data flows one way, and files stay small enough to read at a sitting.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

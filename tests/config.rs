@@ -1,5 +1,12 @@
 //! Design section 3: what is accepted, refused and warned about, each with its place and a hint.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use proptest::prelude::*;
 use pullpass::{
     config::{ConfigError, MAX_CONFIG_BYTES, Mode, OnRemoval, Scope, json_schema, parse},

@@ -1,5 +1,12 @@
 //! Design sections 2.3 to 2.6: which pull secrets a Pod gets, and the reasons in words.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use proptest::prelude::*;
 use pullpass::{
     config::{Config, HitRole, Labels, parse},
@@ -15,7 +22,7 @@ fn config(scope: &str, entries: &[&str]) -> Config {
     let mut yaml =
         format!("apiVersion: pullpass.io/v1\nkind: Config\nscope: {scope}\nregistries:\n");
     for entry in entries {
-        yaml += &format!("- {{{entry}}}\n");
+        yaml.extend(["- {", entry, "}\n"]);
     }
     parse(&yaml).unwrap_or_else(|e| panic!("{yaml}{e}")).config
 }

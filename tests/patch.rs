@@ -1,5 +1,12 @@
 //! Design section 2.5: the patch applies to the very object, and changes `spec.imagePullSecrets` alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use proptest::{option, prelude::*};
 use pullpass::{
     config::{Config, parse},

@@ -1,6 +1,13 @@
 //! Design section 2.2: what a pattern is, and what it matches. Each case goes through the single
 //! pattern, the index, and the definition by configuration.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use proptest::prelude::*;
 use pullpass::image::{Pattern, PatternError, PatternIndex, Reference, Scratch};
 use rstest::rstest;
@@ -210,6 +217,97 @@ fn hints_say_what_to_write(#[case] pattern: &str, #[case] hint: &str) {
     assert!(error.hint().contains(&format!("`{hint}`")), "{}", error.hint());
 }
 
+/// The other hints, and those that must not suggest what would be refused again.
+#[rstest]
+#[case("gcr.io/a/* gcr.io/b/*", "remove it; list several patterns one by one")]
+#[case(" gcr.io/a/*\n", "write `gcr.io/a/*`")]
+#[case(
+    "gcr.io/p/a:v1@sha256:abc",
+    "write `gcr.io/p/a`: without a tag, it matches every tag and digest"
+)]
+#[case(
+    "gcr.io:80/a@sha256:abc",
+    "write `gcr.io:80/a`: without a tag, it matches every tag and digest"
+)]
+#[case("@sha256:abc", "write a repository; without a tag, it matches every tag and digest")]
+#[case("gcr.io/:v1", "write `gcr.io/*` for all of it")]
+#[case("gcr.io/p/:v1", "write `gcr.io/p/*` for all of it")]
+#[case("gcr.io", "write `gcr.io/*` for all of it")]
+#[case("localhost:5000", "write `localhost:5000/*` for all of it")]
+#[case("[::1]:5000", "write `[::1]:5000/*` for all of it")]
+#[case(
+    "nginx/",
+    "for Docker Hub write `docker.io/nginx`; otherwise name the registry's host first"
+)]
+#[case("/", "write DOMAIN/PATH, for example `gcr.io/my-project/*`")]
+#[case(
+    "//gcr.io/p",
+    "for Docker Hub write `docker.io/gcr.io/p`; otherwise name the registry's host first"
+)]
+#[case("gcr.io/p/**", "write one `*`: in the path it crosses `/` already")]
+#[case("gcr.io/p/a?", "write one pattern for each alternative")]
+#[case("g_cr.io/p", "check the host name; it has letters, digits, `-` and `.`")]
+#[case("gcr.io:0/p", "write the port as images have it, or leave it out")]
+#[case("gcr.io/p/a:", "remove the `:`; without a tag every tag and digest matches")]
+fn hints(#[case] pattern: &str, #[case] hint: &str) {
+    assert_eq!(Pattern::parse(pattern).expect_err(pattern).hint(), hint);
+}
+
+#[rstest]
+#[case("*")]
+#[case("gcr.io/*")]
+#[case("gcr.io/a*b*c/*d")]
+#[case("gcr.io/*/*")]
+#[case("gcr.io/-*")]
+#[case("gcr.io/*..*")]
+#[case("gcr.io/a---b/c__d/e.f")]
+#[case("gcr.io:1/a")]
+#[case("gcr.io:65535/a")]
+#[case("gcr.io:0443/a")]
+#[case("GCR.io/a")]
+#[case("a-*.io/x")]
+#[case("-*-.io/x")]
+#[case("1.2.3.4/x")]
+#[case("*.*.io/x")]
+#[case("localhost/x")]
+#[case("registry:5000/x")]
+#[case("[::1]/x")]
+#[case("[FD00::1]:80/x")]
+#[case("docker.io/nginx")]
+#[case("gcr.io/a:*")]
+#[case("gcr.io/a:-*")]
+#[case("gcr.io/a:*.*_*")]
+#[case("gcr.io/a:V1")]
+fn accepted(#[case] pattern: &str) {
+    assert_eq!(
+        Pattern::parse(pattern).unwrap_or_else(|e| panic!("{pattern}: {e}")).as_str(),
+        pattern
+    );
+}
+
+/// `covers` is what the warning about entries that can never match goes by.
+#[rstest]
+#[case("*", "*", true)]
+#[case("*", "gcr.io/a", true)]
+#[case("gcr.io/*", "*", false)]
+#[case("gcr.io/*", "gcr.io/a*:v1", true)]
+#[case("gcr.io/a*", "gcr.io/*", false)]
+#[case("gcr.io/a:v*", "gcr.io/a:v1*", true)]
+#[case("gcr.io/a:v*", "gcr.io/a", false)]
+#[case("*.gcr.io/a", "eu.gcr.io/a", true)]
+#[case("*.gcr.io/a", "e*.gcr.io/a", true)]
+#[case("e*.gcr.io/a", "*.gcr.io/a", false)]
+#[case("*.gcr.io/a", "*.*.gcr.io/a", false)]
+#[case("*.gcr.io:80/a", "*.gcr.io/a", false)]
+#[case("eu.gcr.io/a", "*.gcr.io/a", false)]
+fn covering(#[case] outer: &str, #[case] inner: &str, #[case] expected: bool) {
+    let parse = |text: &str| Pattern::parse(text).unwrap();
+    assert_eq!(parse(outer).covers(&parse(inner)), expected);
+    let index = PatternIndex::new(vec![parse("quay.io/x"), parse(outer)]).unwrap();
+    let found = index.first_covering(&parse(inner), &mut Scratch::default());
+    assert_eq!(found.map(Pattern::as_str), expected.then_some(outer));
+}
+
 #[test]
 fn fault_32_lengths_are_capped() {
     let of_length = |n: usize| format!("gcr.io/{}", "a/".repeat(n)) + "*";
@@ -290,6 +388,16 @@ proptest! {
             Ok(pattern) => prop_assert_eq!(pattern.as_str(), text),
             Err(error) => prop_assert!(!error.hint().is_empty() && !error.to_string().is_empty()),
         }
+    }
+
+    /// Law: what covers a pattern matches all that the pattern matches.
+    #[test]
+    fn covering_is_sound(outer in pattern(), inner in pattern(), image in image()) {
+        let (outer, inner) = (Pattern::parse(&outer).unwrap(), Pattern::parse(&inner).unwrap());
+        let reference = Reference::parse(&image).unwrap();
+        prop_assert!(!outer.covers(&inner) || !inner.matches(&reference) || outer.matches(&reference));
+        let index = PatternIndex::new(vec![outer.clone()]).unwrap();
+        prop_assert_eq!(index.first_covering(&inner, &mut Scratch::default()).is_some(), outer.covers(&inner));
     }
 
     /// Law: a pattern without wildcards and with a tag matches the reference it spells.

@@ -1,5 +1,12 @@
 //! The borrowed view of a Pod reads what the typed decode of k8s-openapi reads.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use k8s_openapi::{
     api::core::v1::{
         Container, EnvVar, EphemeralContainer, ImageVolumeSource, LocalObjectReference, Pod,
@@ -191,7 +198,9 @@ fn escaped(json: &str) -> String {
                 out.push(c);
                 out.extend(chars.next());
             }
-            c if in_string && c.is_ascii_alphabetic() => out += &format!("\\u{:04X}", u32::from(c)),
+            c if in_string && c.is_ascii_alphabetic() => {
+                out.extend(["\\u00", &format!("{:02X}", u32::from(c))])
+            }
             c => out.push(c),
         }
     }

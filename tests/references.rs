@@ -1,6 +1,13 @@
 //! Design section 2.1: references are what the kubelet reads. Every row was compared with
 //! `ParseImageName` of Kubernetes 1.37.1, over distribution/reference.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
+
 use proptest::prelude::*;
 use pullpass::image::{Reference, ReferenceError};
 use rstest::rstest;
@@ -219,7 +226,7 @@ fn fault_36_megabytes_take_linear_time() {
         }
     }
     // 64 texts of 3 MB: a quadratic parser would need days.
-    assert!(started.elapsed() < Duration::from_secs(120));
+    assert!(started.elapsed() < Duration::from_mins(2));
 }
 
 fn host() -> impl Strategy<Value = String> {

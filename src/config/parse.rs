@@ -70,7 +70,7 @@ fn field_path(path: &serde_path_to_error::Path, error: &YamlError) -> String {
     let mut field = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => field += &format!("[{index}]"),
+            Segment::Seq { index } => field.extend(["[", &index.to_string(), "]"]),
             Segment::Map { key } if key != "value" => push_name(&mut field, key),
             _ => {}
         }

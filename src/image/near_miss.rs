@@ -1,6 +1,6 @@
 //! Which pattern an image that matched nothing was probably meant for.
 
-use super::{Pattern, Reference, pattern::Agreement};
+use super::{Pattern, Reference, grammar, pattern::Agreement};
 use std::fmt;
 
 /// How alike two texts must be to be taken for a slip of the pen, from 0 to 1 (Jaro-Winkler).
@@ -105,8 +105,7 @@ fn differs_in_case(wanted: &str, actual: &str) -> bool {
 }
 
 fn differs_in_port(wanted: &str, actual: &str) -> bool {
-    let host = |domain: &str| domain.split(':').next().map(str::to_owned);
-    wanted != actual && host(wanted) == host(actual)
+    wanted != actual && grammar::split_port(wanted).0 == grammar::split_port(actual).0
 }
 
 fn misses_library(wanted_path: &str, reference: &Reference<'_>) -> bool {

@@ -168,7 +168,7 @@ impl PodView<'_> {
 fn images_of<'p>(
     containers: Option<&'p [Object<Container<'_>>]>,
 ) -> impl Iterator<Item = Option<&'p str>> {
-    containers.unwrap_or_default().iter().map(|container| text(container.0.image.as_ref()))
+    containers.into_iter().flatten().map(|container| text(container.0.image.as_ref()))
 }
 
 fn text<'p>(text: Option<&'p Text<'_>>) -> Option<&'p str> {
