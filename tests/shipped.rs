@@ -1,0 +1,48 @@
+//! What is shipped beside the program agrees with it: configurations, versions, the readme's table.
+
+use pullpass::config;
+use rstest::rstest;
+use std::{fs, path::Path};
+
+fn read(path: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[rstest]
+#[case("examples/config.yaml", config::Scope::Cluster)]
+#[case("deploy/base/config.yaml", config::Scope::Cluster)]
+#[case("deploy/components/opt-in/config.yaml", config::Scope::OptIn)]
+fn configurations_are_in_order_without_a_warning(#[case] path: &str, #[case] scope: config::Scope) {
+    let parsed = config::parse(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert_eq!((parsed.config.scope, parsed.warnings), (scope, vec![]), "{path}");
+}
+
+/// Both are whole files, so that either can be read by itself; only the scope sets them apart.
+#[test]
+fn the_opt_in_configuration_is_that_of_the_base_but_for_the_scope() {
+    let lines = |path: &str| -> Vec<String> {
+        let text = read(path);
+        let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        code.filter(|line| !line.starts_with("scope:")).map(str::to_owned).collect()
+    };
+    assert_eq!(lines("deploy/base/config.yaml"), lines("deploy/components/opt-in/config.yaml"));
+}
+
+#[test]
+fn the_table_of_the_readme_is_in_order() {
+    let readme = read("README.md");
+    let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let parsed = config::parse(block.expect("the readme has a table")).unwrap();
+    assert_eq!(parsed.config.entries().len(), 5);
+    assert_eq!(parsed.warnings, []);
+}
+
+#[rstest]
+#[case("deploy/base/kustomization.yaml", "newTag: {}\n")]
+#[case("Dockerfile", "ARG VERSION={}")]
+#[case("README.md", "`pullpass:{}`")]
+fn versions_are_those_of_the_crate(#[case] path: &str, #[case] wanted: &str) {
+    let wanted = wanted.replace("{}", env!("CARGO_PKG_VERSION"));
+    assert!(read(path).contains(&wanted), "{path} has no `{wanted}`");
+}
