@@ -199,7 +199,7 @@ fn escaped(json: &str) -> String {
                 out.extend(chars.next());
             }
             c if in_string && c.is_ascii_alphabetic() => {
-                out.extend(["\\u00", &format!("{:02X}", u32::from(c))])
+                out.extend(["\\u00", &format!("{:02X}", u32::from(c))]);
             }
             c => out.push(c),
         }
