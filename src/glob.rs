@@ -21,11 +21,6 @@ impl Glob {
         &self.text
     }
 
-    /// Whether the glob has a `*`; without one it matches its own text only.
-    pub fn has_wildcard(&self) -> bool {
-        self.has_wildcard
-    }
-
     /// Whether the glob matches the whole of `text`.
     ///
     /// The pieces between wildcards are looked for from left to right, each at its first place:

@@ -321,9 +321,19 @@ fn fault_32_lengths_are_capped() {
         Pattern::parse(&format!("docker.io/{}", "a".repeat(248))),
         Err(PatternError::PathTooLong)
     );
+    let of_bytes = |n: usize| format!("gcr.io/{}", "a*".repeat(252) + &"a".repeat(n - 511));
+    assert_eq!(of_bytes(512).len(), 512);
+    assert!(Pattern::parse(&of_bytes(512)).is_ok());
+    assert_eq!(Pattern::parse(&of_bytes(513)), Err(PatternError::TooLong { bytes: 513 }));
     assert!(matches!(Pattern::parse(&of_length(300)), Err(PatternError::TooLong { bytes: 608 })));
     assert!(Pattern::parse(&format!("gcr.io/a:{}", "t".repeat(128))).is_ok());
     assert!(Pattern::parse(&format!("gcr.io/a:{}", "t".repeat(129))).is_err());
+}
+
+#[test]
+fn only_the_lone_wildcard_is_any() {
+    assert!(Pattern::parse("*").unwrap().is_any());
+    assert!(!Pattern::parse("docker.io/*").unwrap().is_any());
 }
 
 #[test]
