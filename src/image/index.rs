@@ -135,3 +135,37 @@ fn count_runs(normalized: &[Option<String>]) -> HashMap<&str, usize> {
 fn rarest_run<'a>(normalized: &'a str, shared: &HashMap<&str, usize>) -> Option<&'a str> {
     runs(normalized).min_by_key(|run| (shared.get(run).copied(), usize::MAX - run.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// How many patterns are matched one by one for an image: what a look-up costs.
+    fn candidates(index: &PatternIndex, image: &str) -> usize {
+        let reference = Reference::parse(image).unwrap();
+        let mut scratch = Scratch::default();
+        index.matches(&reference, &mut scratch);
+        scratch.literals.iter().map(|literal| index.candidates[*literal as usize].len()).sum()
+    }
+
+    #[rstest]
+    #[case::hosts("registry-{}.example.com/*", "registry-7.example.com/app")]
+    #[case::projects("gcr.io/project-{}/*", "gcr.io/project-7/app")]
+    #[case::tags("gcr.io/p/app:1.{}.*", "gcr.io/p/app:1.7.3")]
+    #[case::wildcard_before("*-{}.example.com/x/*", "eu-7.example.com/x/app")]
+    #[case::wildcard_after("team-{}-*.example.com/x/*", "team-7-eu.example.com/x/app")]
+    #[case::wildcard_in_the_path("gcr.io/*/app-{}", "gcr.io/p/app-7")]
+    #[case::accounts(
+        "{}00000000.dkr.ecr.*.amazonaws.com/*",
+        "700000000.dkr.ecr.eu-west-1.amazonaws.com/a"
+    )]
+    fn ten_thousand_patterns_cost_what_ten_cost(#[case] pattern: &str, #[case] image: &str) {
+        let index = |n: u32| {
+            let patterns = (0..n).map(|i| Pattern::parse(&pattern.replace("{}", &i.to_string())));
+            PatternIndex::new(patterns.collect::<Result<_, _>>().unwrap()).unwrap()
+        };
+        let (few, many) = (candidates(&index(10), image), candidates(&index(10_000), image));
+        assert!((1..=4).contains(&few) && many <= 4, "{few} and {many} candidates");
+    }
+}

@@ -56,11 +56,6 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether this is `*`, which matches every valid reference.
-    pub fn is_any(&self) -> bool {
-        self.rule == Rule::Any
-    }
-
     /// Whether the pattern matches a reference. This is the definition; the index gives the same.
     pub fn matches(&self, reference: &Reference<'_>) -> bool {
         match &self.rule {
