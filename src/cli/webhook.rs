@@ -7,12 +7,13 @@ use crate::{
     webhook::process::{self, CertificateOrigin, ConfigOrigin, Options},
 };
 use anyhow::{Context as _, bail};
-use clap::{Args, builder::BoolishValueParser, value_parser};
+use clap::{ArgGroup, Args, builder::BoolishValueParser, value_parser};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Answers AdmissionReviews over HTTPS.
 #[derive(Debug, Args)]
 #[command(
+    group = ArgGroup::new("certificate").args(["tls_cert", "tls_secret", "self_signed"]).required(true),
     after_help = "Example:\n  pullpass webhook --config examples/config.yaml --self-signed --listen 127.0.0.1:8443 --admin-listen 127.0.0.1:8080"
 )]
 pub struct WebhookArgs {
@@ -53,7 +54,7 @@ pub struct WebhookArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct ConfigArgs {
-    /// The configuration file; followed while it changes
+    /// The configuration file; followed while it changes, and waited for where it is not there yet
     #[arg(long, value_name = "FILE", env = "PULLPASS_CONFIG")]
     config: Option<PathBuf>,
     /// The ConfigMap that holds the configuration; followed while it changes
@@ -62,6 +63,7 @@ struct ConfigArgs {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
 struct CertificateArgs {
     /// The serving certificate with its chain, in PEM; followed while it changes
     #[arg(long, value_name = "FILE", env = "PULLPASS_TLS_CERT", requires = "tls_key")]
@@ -70,15 +72,13 @@ struct CertificateArgs {
     #[arg(long, value_name = "FILE", env = "PULLPASS_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// The Secret (kubernetes.io/tls) that holds the serving certificate; followed while it changes
-    #[arg(long, value_name = "NS/NAME", env = "PULLPASS_TLS_SECRET", conflicts_with = "tls_cert")]
+    #[arg(long, value_name = "NS/NAME", env = "PULLPASS_TLS_SECRET")]
     tls_secret: Option<ObjectName>,
     /// Make a certificate in memory, for a trial on this machine
     #[arg(
         long,
         env = "PULLPASS_SELF_SIGNED",
-        value_parser = BoolishValueParser::new(),
-        conflicts_with_all = ["tls_cert", "tls_secret"],
-        required_unless_present_any = ["tls_cert", "tls_secret"]
+        value_parser = BoolishValueParser::new()
     )]
     self_signed: bool,
     /// With --self-signed: write the CA certificate here, for clients to trust

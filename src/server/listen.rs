@@ -26,7 +26,7 @@ const BACKLOG: u32 = 4096;
 
 /// Why an address was not bound.
 #[derive(Debug, Error)]
-#[error("listen on {address}: {source}; {}", hint(.source))]
+#[error("failed to listen on {address} ({})", hint(.source))]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,

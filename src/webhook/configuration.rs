@@ -145,6 +145,7 @@ impl ConfigKeeper {
         self.ready.ready();
     }
 
+    /// It cannot be had, or it is broken.
     fn refuse(&self, origin: &str, reason: &str) {
         self.metrics.config.loads.inc(ConfigLoad::Refused);
         self.metrics.config.refused.set(1);
@@ -153,7 +154,10 @@ impl ConfigKeeper {
                 error!(origin, "configuration refused; the last good one stays in force: {reason}");
             }
             None => {
-                error!(origin, "configuration refused, and there is none in force: {reason}");
+                error!(
+                    origin,
+                    "configuration refused, and there is none in force: not ready until there is one: {reason}"
+                );
                 self.ready.not_ready(format!("{origin}: {reason}"));
             }
         }

@@ -95,8 +95,8 @@ async fn requests_sent_without_waiting_are_answered_in_order() {
 async fn an_address_in_use_is_reported_with_what_to_do() {
     let site = Site::start(|_| {}).await;
     let error = Bound::bind(site.address).await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("listen on {}: ", site.address)), "{error}");
-    assert!(error.ends_with("choose another port"), "{error}");
+    assert!(error.starts_with(&format!("failed to listen on {} (", site.address)), "{error}");
+    assert!(error.ends_with("choose another port)"), "{error}");
 }
 
 #[tokio::test]
