@@ -1,7 +1,7 @@
 //! What requests are answered with.
 
 use crate::{
-    cluster::namespaces::Namespaces,
+    cluster::{ObjectName, namespaces::Namespaces},
     config::Config,
     server::BodyReader,
     telemetry::{Metrics, Throttle},
@@ -35,7 +35,7 @@ pub struct WebhookState {
     /// The configuration in force.
     pub config: Arc<ConfigSlot>,
     /// The ConfigMap that `/validate-config` watches over.
-    pub config_map: ConfigMapName,
+    pub config_map: ObjectName,
     /// What is known of namespaces.
     pub namespaces: Namespaces,
     /// Reads request bodies within their bounds.
@@ -54,7 +54,7 @@ impl WebhookState {
     /// The state of a webhook that has answered nothing yet.
     pub fn new(
         config: Arc<ConfigSlot>,
-        config_map: ConfigMapName,
+        config_map: ObjectName,
         namespaces: Namespaces,
         body: BodyReader,
         metrics: Arc<Metrics>,
@@ -71,6 +71,3 @@ impl WebhookState {
         }
     }
 }
-
-/// The namespace and name of the ConfigMap that holds the configuration.
-pub type ConfigMapName = crate::cluster::ObjectName;
