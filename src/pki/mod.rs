@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod issue;
+pub mod rotation;
 pub mod secret;
 pub mod verify;
 
