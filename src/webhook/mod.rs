@@ -10,3 +10,6 @@ pub mod validate;
 
 pub use handlers::router;
 pub use state::{ConfigSlot, WebhookState};
+
+/// Who the webhook is in the Events that it writes.
+const CONTROLLER: &str = "pullpass-webhook";
