@@ -1,7 +1,16 @@
-//! Issuing certificates: pure functions of names and time, no I/O.
+//! Issuing and judging certificates: pure functions of certificates, names and time, no I/O.
 
+pub mod bundle;
 pub mod issue;
 pub mod secret;
+pub mod verify;
 
-pub use issue::{Authority, IssueError, Pair, SelfSigned, issue_ca, issue_serving, self_signed};
+pub use bundle::{Bundle, BundleError};
+pub use issue::{
+    Authority, AuthorityError, IssueError, Pair, SelfSigned, issue_ca, issue_serving, self_signed,
+};
 pub use secret::SecretPem;
+pub use verify::{Validity, VerifyError, validity, verify};
+
+/// The most bytes that a PEM text of certificates or a key may have.
+pub const MAX_PEM_BYTES: usize = 256 * 1024;

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::load::{LoadError, LoadedCertificate, MAX_PEM_BYTES, load};
+use super::load::{LoadError, LoadedCertificate, load};
 use crate::files::{Content, FileError, FileWatch};
+use crate::pki::MAX_PEM_BYTES;
 
 /// How often the files are read.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);

@@ -15,8 +15,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-/// The most bytes that a PEM file of certificates or a key may have.
-pub const MAX_PEM_BYTES: usize = 256 * 1024;
+use crate::pki::MAX_PEM_BYTES;
 
 /// A certificate chain and its key, checked at the time given to [`load`].
 #[derive(Clone, Debug)]

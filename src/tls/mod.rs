@@ -14,7 +14,7 @@ use rustls::version::{TLS12, TLS13};
 
 pub use client_auth::{AuthoritiesError, ClientAuth};
 pub use files::follow_files;
-pub use load::{LoadError, LoadedCertificate, MAX_PEM_BYTES, load};
+pub use load::{LoadError, LoadedCertificate, load};
 pub use resolver::ServingCertificate;
 
 /// Makes aws-lc-rs the provider of all TLS in this process, also for clients of other libraries.
