@@ -4,7 +4,10 @@ use crate::{
     cluster::ObjectName,
     server::{Limits, ShutdownTimes, parse_duration},
     telemetry::{self, logs::LogFormat},
-    webhook::process::{self, CertificateOrigin, ConfigOrigin, Options},
+    webhook::{
+        process::{self, ConfigOrigin, Options},
+        tls::{CertificateOrigin, ClientOptions, TlsOptions},
+    },
 };
 use anyhow::{Context as _, bail};
 use clap::{ArgGroup, Args, builder::BoolishValueParser, value_parser};
@@ -21,6 +24,8 @@ pub struct WebhookArgs {
     config: ConfigArgs,
     #[command(flatten)]
     certificate: CertificateArgs,
+    #[command(flatten)]
+    clients: ClientArgs,
     /// The kubeconfig of the cluster [default: the Pod's ServiceAccount; with --config-map or --tls-secret also KUBECONFIG]
     #[arg(long, value_name = "FILE", env = "PULLPASS_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
@@ -84,6 +89,23 @@ struct CertificateArgs {
     /// With --self-signed: write the CA certificate here, for clients to trust
     #[arg(long, value_name = "FILE", env = "PULLPASS_CA_OUT", requires = "self_signed")]
     ca_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+struct ClientArgs {
+    /// Require client certificates signed by an authority in this file, in PEM; followed while it changes
+    #[arg(long, value_name = "FILE", env = "PULLPASS_CLIENT_CA")]
+    client_ca: Option<PathBuf>,
+    /// With --client-ca: a common name or DNS name that clients have, one of them if several are given
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PULLPASS_CLIENT_NAME",
+        value_delimiter = ',',
+        requires = "client_ca"
+    )]
+    client_name: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -178,7 +200,10 @@ impl WebhookArgs {
     fn options(self) -> anyhow::Result<Options> {
         Ok(Options {
             configuration: self.config.origin()?,
-            certificate: self.certificate.origin()?,
+            tls: TlsOptions {
+                certificate: self.certificate.origin()?,
+                clients: self.clients.options(),
+            },
             kubeconfig: self.kubeconfig,
             listen: self.listen,
             admin_listen: self.admin_listen,
@@ -195,6 +220,12 @@ impl ConfigArgs {
             (None, Some(name)) => Ok(ConfigOrigin::ConfigMap(name)),
             _ => bail!("pass one of --config FILE and --config-map NS/NAME"),
         }
+    }
+}
+
+impl ClientArgs {
+    fn options(self) -> Option<ClientOptions> {
+        self.client_ca.map(|ca| ClientOptions { ca, names: self.client_name })
     }
 }
 

@@ -1,69 +1,96 @@
 //! Events, which `kubectl describe` shows.
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
-    Client, Resource,
+    Client,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 use tracing::warn;
 
-/// How long the next version of the configuration waits for an Event about the last.
+/// How long the work that an Event is about waits for it to be written.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server's limit for the note of an Event, in bytes.
 const MAX_NOTE_BYTES: usize = 1_000;
 
-/// Writes Events on the webhook's own ConfigMap.
+/// Writes Events in the name of one process, on objects that it knows by name.
 pub struct Events {
     client: Client,
     reporter: Reporter,
-    last: Option<Written>,
+    last: HashMap<Subject, Written>,
 }
 
-/// The note written last, and who counts its repetitions.
+/// What an Event is about. Objects known by name and reasons are few, and so are these.
+#[derive(PartialEq, Eq, Hash)]
+struct Subject {
+    kind: Option<String>,
+    namespace: Option<String>,
+    name: Option<String>,
+    reason: String,
+}
+
+/// The note written last about a subject, and who counts its repetitions.
 struct Written {
     note: String,
     recorder: Recorder,
 }
 
 impl Events {
-    /// Events in the name of this process.
-    pub fn new(client: Client) -> Self {
+    /// Events of this controller, such as `pullpass-webhook`; nothing is asked of the API server.
+    pub fn new(client: Client, controller: &str) -> Self {
         let instance = std::env::var("HOSTNAME").ok();
-        let reporter = Reporter { controller: "pullpass-webhook".into(), instance };
-        Self { client, reporter, last: None }
+        let reporter = Reporter { controller: controller.to_owned(), instance };
+        Self { client, reporter, last: HashMap::new() }
     }
 
-    /// The configuration was refused; `note` says why, and what is in force. An Event that cannot be written is only logged: the log and
-    /// the metrics say the same.
-    pub async fn configuration_refused(&mut self, object: &ConfigMap, note: &str) {
+    /// Writes an Event on the object, in bounded time; a note beyond the API's limit is cut. An
+    /// Event that cannot be written is only logged: the log and the metrics say the same.
+    pub async fn publish(
+        &mut self,
+        object: &ObjectReference,
+        kind: EventType,
+        reason: &str,
+        action: &str,
+        note: &str,
+    ) {
         let note = shortened(note);
         let event = Event {
-            type_: EventType::Warning,
-            reason: "ConfigurationRefused".into(),
+            type_: kind,
+            reason: reason.to_owned(),
             note: Some(note.clone()),
-            action: "LoadConfiguration".into(),
+            action: action.to_owned(),
             secondary: None,
         };
-        let reference = object.object_ref(&());
-        let recorder = self.recorder_of(note);
-        match tokio::time::timeout(PUBLISH_TIMEOUT, recorder.publish(&event, &reference)).await {
+        let on = object.kind.as_deref().unwrap_or("object");
+        let recorder = self.recorder_of(Subject::of(object, reason), note);
+        match tokio::time::timeout(PUBLISH_TIMEOUT, recorder.publish(&event, object)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "failed to write an Event on the ConfigMap"),
-            Err(_) => warn!("failed to write an Event on the ConfigMap in time"),
+            Ok(Err(error)) => warn!(reason, %error, "failed to write an Event on the {on}"),
+            Err(_) => warn!(reason, "failed to write an Event on the {on} in time"),
         }
     }
 
     /// A recorder counts a repetition whatever its note, and keeps the first one: another note is
     /// for another recorder, so that it becomes an Event of its own.
-    fn recorder_of(&mut self, note: String) -> &Recorder {
-        let last = self.last.take().filter(|last| last.note == note);
+    fn recorder_of(&mut self, subject: Subject, note: String) -> &Recorder {
+        let last = self.last.remove(&subject).filter(|last| last.note == note);
         let written = last.unwrap_or_else(|| Written {
             note,
             recorder: Recorder::new(self.client.clone(), self.reporter.clone()),
         });
-        &self.last.insert(written).recorder
+        &self.last.entry(subject).or_insert(written).recorder
+    }
+}
+
+impl Subject {
+    fn of(object: &ObjectReference, reason: &str) -> Self {
+        Self {
+            kind: object.kind.clone(),
+            namespace: object.namespace.clone(),
+            name: object.name.clone(),
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -74,5 +101,18 @@ fn shortened(note: &str) -> String {
             let end = note.floor_char_boundary(MAX_NOTE_BYTES - 4);
             format!("{} ...", &note[..end])
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_between_two_characters() {
+        assert_eq!(shortened("short"), "short");
+        assert_eq!(shortened(&"a".repeat(1_000)).len(), 1_000);
+        let cut = shortened(&"ä".repeat(600));
+        assert!(cut.len() <= MAX_NOTE_BYTES && cut.ends_with("ä ..."), "{cut}");
     }
 }

@@ -37,6 +37,8 @@ pub(super) fn classify(error: &io::Error, has_certificate: bool) -> HandshakeFai
             // Signed by another authority of the same name: a stale caBundle.
             | AlertDescription::DecryptError,
         ) => HandshakeFailure::ClientRejectedCertificate,
+        Error::NoCertificatesPresented => HandshakeFailure::NoClientCertificate,
+        Error::InvalidCertificate(_) => HandshakeFailure::ClientCertificateRefused,
         _ if !has_certificate => HandshakeFailure::NoCertificate,
         _ => HandshakeFailure::Other,
     }

@@ -1,7 +1,5 @@
 //! Every metric of the process, under the prefix `pullpass_`.
 
-use std::sync::atomic::AtomicU64;
-
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,6 +9,7 @@ use prometheus_client::registry::Registry;
 use super::admission::{AdmissionMetrics, ConfigMetrics};
 pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
 use super::families::{CounterGrid, Counters, Gauges, label};
+pub use super::tls::{Load, TlsMetrics};
 
 label! {
     /// Which of the process's two listeners.
@@ -111,6 +110,10 @@ label! {
         NoCertificate = "no_certificate",
         /// The client did not accept the serving certificate.
         ClientRejectedCertificate = "client_rejected_certificate",
+        /// The client presented no certificate, and one is required.
+        NoClientCertificate = "no_client_certificate",
+        /// The client's certificate is of another authority or name, or its time is over.
+        ClientCertificateRefused = "client_certificate_refused",
         /// Anything else, such as a client that left.
         Other = "other",
     }
@@ -137,16 +140,6 @@ label! {
         Idle = "idle",
         /// While the peer takes no bytes of the response.
         Write = "write",
-    }
-}
-
-label! {
-    /// How an attempt to load a serving certificate ended.
-    pub enum Load: "result" {
-        /// It is in force.
-        Loaded = "loaded",
-        /// It was refused; the last good one stays in force.
-        Refused = "refused",
     }
 }
 
@@ -238,40 +231,6 @@ impl ServerMetrics {
             requests: CounterGrid::register(registry, "requests", "Requests answered"),
             ready,
         }
-    }
-}
-
-/// Metrics of the serving certificate.
-#[derive(Debug)]
-pub struct TlsMetrics {
-    /// When the certificate in force expires, in seconds since 1970; 0 without one.
-    pub not_after: Gauge<u64, AtomicU64>,
-    /// 1 if the newest certificate was refused or could not be had, else 0.
-    pub refused: Gauge,
-    /// Certificates offered, by what became of them.
-    pub loads: Counters<Load>,
-}
-
-impl TlsMetrics {
-    fn register(registry: &mut Registry) -> Self {
-        let not_after = Gauge::default();
-        registry.register(
-            "certificate_not_after_seconds",
-            "When the serving certificate expires, in seconds since 1970; 0 without one",
-            not_after.clone(),
-        );
-        let loads = Counters::register(
-            registry,
-            "certificate_loads",
-            "Serving certificates offered, by result",
-        );
-        let refused = Gauge::default();
-        registry.register(
-            "certificate_refused",
-            "1 if the newest serving certificate was refused or could not be had, else 0",
-            refused.clone(),
-        );
-        Self { not_after, refused, loads }
     }
 }
 

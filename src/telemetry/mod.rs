@@ -5,6 +5,7 @@ pub mod families;
 pub mod logs;
 pub mod metrics;
 pub mod throttle;
+pub mod tls;
 
 pub use families::{CounterGrid, Counters, Gauges, Label, Latencies, OPENMETRICS, label};
 pub use metrics::Metrics;

@@ -172,7 +172,8 @@ fn rfc3339(timestamp: i64) -> String {
         .unwrap_or_else(|| format!("{timestamp} s since 1970"))
 }
 
-fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
+/// The DNS names among the alternative names of a certificate.
+pub(super) fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = leaf.subject_alternative_name() else {
         return Vec::new();
     };

@@ -1,6 +1,6 @@
 //! Which configuration is in force: the last good one.
 
-use super::{state::ConfigSlot, validate::config_text};
+use super::{CONTROLLER, state::ConfigSlot, validate::config_text};
 use crate::{
     cluster::{
         ObjectName,
@@ -17,7 +17,7 @@ use crate::{
 };
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Client;
+use kube::{Client, Resource as _, runtime::events::EventType};
 use std::{
     fmt,
     path::PathBuf,
@@ -185,7 +185,7 @@ pub async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
 /// Keeps the configuration as the ConfigMap has it, for ever. What is refused is told by an Event
 /// on the ConfigMap too.
 pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
-    let mut events = Events::new(client.clone());
+    let mut events = Events::new(client.clone(), CONTROLLER);
     let origin = format!("ConfigMap {name}");
     let mut seen = pin!(single::watch::<ConfigMap>(client, &name));
     while let Some(seen) = seen.next().await {
@@ -194,7 +194,9 @@ pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: Con
                 let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
                 if let Err(refused) = keeper.offer(&origin, config_text(text.map(String::as_str))) {
                     let note = format!("{}: {refused}", keeper.in_force());
-                    events.configuration_refused(&object, &note).await;
+                    let on = object.object_ref(&());
+                    let (reason, action) = ("ConfigurationRefused", "LoadConfiguration");
+                    events.publish(&on, EventType::Warning, reason, action, &note).await;
                 }
             }
             Seen::Absent => keeper.absent(&origin, "it does not exist; create it"),

@@ -2,46 +2,33 @@
 
 use super::{
     ConfigSlot, WebhookState,
-    certificate::{self, CertificateKeeper},
     configuration::{self, ConfigKeeper},
     router,
+    tls::{self, TlsOptions},
 };
 use crate::{
     cluster::{
         self, ObjectName,
         namespaces::{NamespaceStore, Namespaces},
     },
-    pki,
     server::{
         BodyReader, Bound, Limits, Readiness, Serving, Shutdown, ShutdownTimes, Tasks, accept::Tls,
         admin_router, os_signals, shut_down_on,
     },
     telemetry::{Metrics, metrics::Listener},
-    tls::{self, ServingCertificate},
 };
 use anyhow::{Context as _, bail};
 use kube::Client;
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tracing::{info, warn};
-
-/// How long an in-memory certificate lasts. The process makes a new one at each start.
-const SELF_SIGNED_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// What an in-memory certificate is for.
-const SELF_SIGNED_NAMES: [&str; 4] =
-    ["localhost", "127.0.0.1", "::1", "pullpass-webhook.pullpass-system.svc"];
 
 /// What the webhook is to do, checked.
 #[derive(Debug)]
 pub struct Options {
     /// Where the configuration comes from.
     pub configuration: ConfigOrigin,
-    /// Where the serving certificate comes from.
-    pub certificate: CertificateOrigin,
+    /// The serving certificate, and which clients may connect.
+    pub tls: TlsOptions,
     /// The kubeconfig of the cluster, if not the environment's.
     pub kubeconfig: Option<PathBuf>,
     /// Where AdmissionReviews are answered.
@@ -63,31 +50,12 @@ pub enum ConfigOrigin {
     ConfigMap(ObjectName),
 }
 
-/// Where the serving certificate comes from.
-#[derive(Debug)]
-pub enum CertificateOrigin {
-    /// Two files in PEM, which are followed.
-    Files {
-        /// The certificate with its chain.
-        certificate: PathBuf,
-        /// Its private key.
-        key: PathBuf,
-    },
-    /// A Secret, which is watched.
-    Secret(ObjectName),
-    /// Made in memory.
-    SelfSigned {
-        /// Where the CA certificate is written.
-        ca_out: Option<PathBuf>,
-    },
-}
-
 /// Runs the webhook until a signal ends it: bind and load first, ready after.
 ///
 /// # Errors
 /// What could not be started, or which task ended out of turn.
 pub async fn serve(options: Options) -> anyhow::Result<()> {
-    tls::install_provider();
+    crate::tls::install_provider();
     let signals = os_signals().context("failed to install the signal handlers")?;
     let bound = Bound::bind(options.listen).await?;
     let admin = Bound::bind(options.admin_listen).await?;
@@ -100,7 +68,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         limits: options.limits,
         times: options.shutdown,
     };
-    let tls = process.follow_certificate(options.certificate, client.as_ref())?;
+    let tls = process.start_tls(options.tls, client.as_ref())?;
     let namespaces = process.watch_namespaces(client.as_ref());
     let state = process.follow_configuration(options.configuration, client, namespaces)?;
     process.serve_webhook(bound, tls, state);
@@ -118,7 +86,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
 async fn connect(options: &Options) -> anyhow::Result<Option<Client>> {
     let is_wanted = options.kubeconfig.is_some()
         || matches!(options.configuration, ConfigOrigin::ConfigMap(_))
-        || matches!(options.certificate, CertificateOrigin::Secret(_));
+        || options.tls.needs_cluster();
     if is_wanted {
         return Ok(Some(cluster::client::connect(options.kubeconfig.as_deref()).await?));
     }
@@ -162,38 +130,9 @@ impl Process {
         }
     }
 
-    fn follow_certificate(
-        &mut self,
-        origin: CertificateOrigin,
-        client: Option<&Client>,
-    ) -> anyhow::Result<Tls> {
-        let certificate = Arc::new(ServingCertificate::default());
-        let config = tls::server_config(Arc::clone(&certificate))
-            .context("failed to set up TLS with aws-lc-rs")?;
-        let ready = self.readiness.register("certificate");
-        let mut keeper =
-            CertificateKeeper::new(Arc::clone(&certificate), ready, Arc::clone(&self.metrics));
-        match (origin, client) {
-            (CertificateOrigin::Files { certificate, key }, _) => {
-                let origin = format!("files {} and {}", certificate.display(), key.display());
-                let apply = move |outcome| keeper.apply(&origin, outcome);
-                let every = tls::files::DEFAULT_INTERVAL;
-                let task = tls::follow_files(certificate, key, every, SystemTime::now, apply);
-                self.tasks.spawn("certificate", task);
-            }
-            (CertificateOrigin::Secret(name), Some(client)) => {
-                let task = certificate::follow_secret(client.clone(), name, keeper);
-                self.tasks.spawn("certificate", task);
-            }
-            (CertificateOrigin::Secret(name), None) => {
-                bail!("failed to read the Secret {name}: there is no cluster");
-            }
-            (CertificateOrigin::SelfSigned { ca_out }, _) => {
-                self_sign(&mut keeper, ca_out.as_deref())?;
-                self.tasks.spawn("certificate", hold(keeper));
-            }
-        }
-        Ok(Tls { config, certificate })
+    fn start_tls(&mut self, options: TlsOptions, client: Option<&Client>) -> anyhow::Result<Tls> {
+        let Self { tasks, readiness, metrics, .. } = self;
+        tls::start(options, client, tasks, readiness, metrics)
     }
 
     fn watch_namespaces(&mut self, client: Option<&Client>) -> Namespaces {
@@ -237,22 +176,4 @@ impl Process {
         let metrics = Arc::clone(&self.metrics);
         Ok(WebhookState::new(slot, config_map, namespaces, body, metrics))
     }
-}
-
-fn self_sign(keeper: &mut CertificateKeeper, ca_out: Option<&Path>) -> anyhow::Result<()> {
-    let names = SELF_SIGNED_NAMES.map(str::to_owned);
-    let made = pki::self_signed(&names, SystemTime::now(), SELF_SIGNED_LIFETIME)
-        .context("failed to make a certificate in memory")?;
-    if let Some(path) = ca_out {
-        std::fs::write(path, &made.ca_pem)
-            .with_context(|| format!("failed to write the CA certificate to {}", path.display()))?;
-    }
-    let key = made.pair.key_pem.expose().as_bytes();
-    keeper.offer("--self-signed", made.pair.certificate_pem.as_bytes(), key);
-    Ok(())
-}
-
-/// Keeps the certificate, and with it readiness, for as long as the process runs.
-async fn hold(_keeper: CertificateKeeper) {
-    std::future::pending::<()>().await;
 }

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -95,7 +96,11 @@ impl Client {
         Self::with(config, address, "pullpass.test").await.unwrap()
     }
 
-    async fn with(config: ClientConfig, address: SocketAddr, name: &str) -> std::io::Result<Self> {
+    pub async fn with(
+        config: ClientConfig,
+        address: SocketAddr,
+        name: &str,
+    ) -> std::io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connector = TlsConnector::from(Arc::new(config));
@@ -117,6 +122,12 @@ impl Client {
     pub async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request).await;
         self.answer().await
+    }
+
+    /// The answer, if the server does not close instead.
+    pub async fn try_ask(&mut self, request: impl AsRef<[u8]>) -> Option<Answer> {
+        self.send(request).await;
+        timeout(SOON, self.read_answer()).await.expect("answered or closed in time")
     }
 
     pub async fn answer(&mut self) -> Answer {
@@ -147,6 +158,14 @@ impl Client {
 }
 
 fn client_config(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    trusting(ca_pem, versions).with_no_client_auth()
+}
+
+/// A client that trusts this authority, and has a certificate or none.
+pub fn trusting(
+    ca_pem: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -156,5 +175,4 @@ fn client_config(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth()
 }

@@ -20,7 +20,7 @@ use pullpass::server::{
 };
 use pullpass::telemetry::Metrics;
 use pullpass::telemetry::metrics::Listener;
-use pullpass::tls::{ServingCertificate, server_config};
+use pullpass::tls::{ClientAuth, ServingCertificate, server_config};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -74,10 +74,24 @@ impl Site {
         Self::start_with(adjust, ShutdownTimes::default(), false).await
     }
 
+    /// Open to these clients alone.
+    pub async fn start_for(clients: Arc<ClientAuth>) -> Self {
+        Self::start_for_clients(|_| {}, ShutdownTimes::default(), true, Some(clients)).await
+    }
+
     pub async fn start_with(
         adjust: impl FnOnce(&mut Limits),
         times: ShutdownTimes,
         with_certificate: bool,
+    ) -> Self {
+        Self::start_for_clients(adjust, times, with_certificate, None).await
+    }
+
+    async fn start_for_clients(
+        adjust: impl FnOnce(&mut Limits),
+        times: ShutdownTimes,
+        with_certificate: bool,
+        clients: Option<Arc<ClientAuth>>,
     ) -> Self {
         let mut limits = Limits::default();
         adjust(&mut limits);
@@ -101,7 +115,7 @@ impl Site {
         let webhook = Serving {
             listener: Listener::Webhook,
             tls: Some(Tls {
-                config: server_config(Arc::clone(&certificate)).unwrap(),
+                config: server_config(Arc::clone(&certificate), clients).unwrap(),
                 certificate: Arc::clone(&certificate),
             }),
             limits: limits.clone(),
