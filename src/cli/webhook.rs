@@ -89,6 +89,12 @@ struct CertificateArgs {
     /// With --self-signed: write the CA certificate here, for clients to trust
     #[arg(long, value_name = "FILE", env = "PULLPASS_CA_OUT", requires = "self_signed")]
     ca_out: Option<PathBuf>,
+    /// A serving certificate that is not for this DNS name is refused
+    #[arg(long, value_name = "DNS", env = "PULLPASS_SERVER_NAME", value_parser = dns_name)]
+    server_name: Option<String>,
+    /// Readiness, and the choice of the certificate, need one that the caBundle verifies which the Mutating- and ValidatingWebhookConfiguration of this name publish
+    #[arg(long, value_name = "NAME", env = "PULLPASS_WEBHOOK_CONFIGURATION", value_parser = dns_name)]
+    webhook_configuration: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +155,13 @@ struct LimitArgs {
     shutdown_grace: Duration,
 }
 
+fn dns_name(text: &str) -> Result<String, String> {
+    match crate::config::is_dns_subdomain(text) {
+        true => Ok(text.to_owned()),
+        false => Err("it is no DNS name in lower case; write e.g. pullpass".into()),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("0 would refuse everything; write at least 1".into()),
@@ -201,6 +214,8 @@ impl WebhookArgs {
         Ok(Options {
             configuration: self.config.origin()?,
             tls: TlsOptions {
+                server_name: self.certificate.server_name.clone(),
+                webhook_configuration: self.certificate.webhook_configuration.clone(),
                 certificate: self.certificate.origin()?,
                 clients: self.clients.options(),
             },

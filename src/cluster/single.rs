@@ -1,9 +1,8 @@
-//! A watch of one object by its name, which is all that the webhook's rights on ConfigMaps and
-//! Secrets allow.
+//! A watch of one object by its name, which is all that the rights on most kinds allow.
 
 use super::ObjectName;
 use futures::{Stream, StreamExt};
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use kube::{
     Api, Client, Resource,
     runtime::{WatchStreamExt, watcher},
@@ -22,6 +21,17 @@ pub enum Seen<K> {
     Failed(watcher::Error),
 }
 
+impl<K> Seen<K> {
+    /// The same, with something else in the object's place.
+    pub fn map<T>(self, change: impl FnOnce(K) -> T) -> Seen<T> {
+        match self {
+            Self::Object(object) => Seen::Object(change(object)),
+            Self::Absent => Seen::Absent,
+            Self::Failed(error) => Seen::Failed(error),
+        }
+    }
+}
+
 /// Why a watch failed, in the API server's own words where it had any.
 pub fn reason_of(error: &watcher::Error) -> String {
     match error {
@@ -38,8 +48,27 @@ where
     K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
     K::DynamicType: Default,
 {
-    let api: Api<K> = Api::namespaced(client, &name.namespace);
-    let config = watcher::Config::default().fields(&format!("metadata.name={}", name.name));
+    watch_in(Api::namespaced(client, &name.namespace), &name.name)
+}
+
+/// The same for an object that is in no namespace.
+pub fn watch_cluster_scoped<K>(
+    client: Client,
+    name: &str,
+) -> impl Stream<Item = Seen<K>> + Send + use<K>
+where
+    K: Resource<Scope = ClusterResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K::DynamicType: Default,
+{
+    watch_in(Api::all(client), name)
+}
+
+fn watch_in<K>(api: Api<K>, name: &str) -> impl Stream<Item = Seen<K>> + Send + use<K>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+    K::DynamicType: Default,
+{
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut is_listed = false;
     watcher(api, config).default_backoff().filter_map(move |event| {
         let seen = match event {

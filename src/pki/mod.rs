@@ -1,12 +1,14 @@
 //! Issuing and judging certificates: pure functions of certificates, names and time, no I/O.
 
 pub mod bundle;
+pub mod choice;
 pub mod issue;
 pub mod rotation;
 pub mod secret;
 pub mod verify;
 
 pub use bundle::{Bundle, BundleError};
+pub use choice::{Choice, Published, Serve, choose};
 pub use issue::{
     Authority, AuthorityError, IssueError, Pair, SelfSigned, issue_ca, issue_serving, self_signed,
 };

@@ -48,6 +48,8 @@ label! {
         Configuration = "configuration",
         /// Of the Secret with the serving certificate.
         Certificate = "certificate",
+        /// Of our Mutating- and ValidatingWebhookConfiguration.
+        WebhookConfigurations = "webhook_configurations",
         /// Of Namespaces.
         Namespaces = "namespaces",
     }

@@ -1,12 +1,12 @@
 //! The serving certificate from two files, followed while they change.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::load::{LoadError, LoadedCertificate, load};
+use super::load::{LoadError, LoadedCertificate, parse};
 use crate::files::{Content, FileError, FileWatch};
 use crate::pki::MAX_PEM_BYTES;
 
@@ -24,37 +24,42 @@ pub enum FollowError {
     Load(#[from] LoadError),
 }
 
-/// Loads the pair at first and whenever the bytes of either file change, for ever, and hands each
-/// outcome to `apply`.
-///
-/// A pair that fails is looked at again: the two files may have been caught between two writes. It
-/// is handed over as an error if the same bytes still stand after two more intervals.
-pub async fn follow_files(
-    certificate: PathBuf,
-    key: PathBuf,
+/// A certificate and its key in two files.
+pub struct PairWatch {
+    watch: FileWatch,
     every: Duration,
-    clock: impl Fn() -> SystemTime,
-    mut apply: impl FnMut(Result<LoadedCertificate, FollowError>),
-) {
-    let mut watch = FileWatch::new([certificate, key], every, MAX_PEM_BYTES);
-    let mut outcome = load_files(watch.changed().await, clock());
-    loop {
-        if outcome.is_err()
-            && let Ok(contents) = timeout(every.saturating_mul(3), watch.changed()).await
+}
+
+impl PairWatch {
+    /// Watches two files, read each `every`.
+    pub fn new(certificate: PathBuf, key: PathBuf, every: Duration) -> Self {
+        Self { watch: FileWatch::new([certificate, key], every, MAX_PEM_BYTES), every }
+    }
+
+    /// The pair at first, and then whenever the bytes of either file have changed.
+    ///
+    /// One that fails is looked at again: the two files may have been caught between two writes. It
+    /// is an error if the same bytes still stand after two more intervals.
+    ///
+    /// # Errors
+    /// Why there is no pair.
+    pub async fn changed(&mut self) -> Result<LoadedCertificate, FollowError> {
+        let mut outcome = parse_files(self.watch.changed().await);
+        let again = self.every.saturating_mul(3);
+        while outcome.is_err()
+            && let Ok(contents) = timeout(again, self.watch.changed()).await
         {
-            outcome = load_files(contents, clock());
-            continue;
+            outcome = parse_files(contents);
         }
-        apply(outcome);
-        outcome = load_files(watch.changed().await, clock());
+        outcome
     }
 }
 
-fn load_files(contents: &[Content], now: SystemTime) -> Result<LoadedCertificate, FollowError> {
+fn parse_files(contents: &[Content]) -> Result<LoadedCertificate, FollowError> {
     let bytes = |index: usize| match contents.get(index) {
         Some(Ok(bytes)) => Ok(bytes.as_slice()),
         Some(Err(error)) => Err(error.clone()),
         None => Ok(&[][..]),
     };
-    Ok(load(bytes(0)?, bytes(1)?, now)?)
+    Ok(parse(bytes(0)?, bytes(1)?)?)
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{Error as TlsError, InconsistentKeys};
 use thiserror::Error;
@@ -22,6 +24,8 @@ use crate::pki::MAX_PEM_BYTES;
 pub struct LoadedCertificate {
     /// As rustls serves it. Its `Debug` shows nothing of the key.
     pub key: Arc<CertifiedKey>,
+    /// The first second it is valid, in seconds since 1970.
+    pub not_before: u64,
     /// The last second it is valid, in seconds since 1970.
     pub not_after: u64,
     /// The DNS names of the leaf.
@@ -64,6 +68,14 @@ pub enum LoadError {
         "load the serving certificate: the private key does not belong to the certificate; give the pair that was issued together, leaf certificate first"
     )]
     Mismatch,
+    /// It is for other names.
+    #[error(
+        "load the serving certificate: it is not for `{wanted}`, the name that clients connect to; issue it with this DNS name"
+    )]
+    OtherName {
+        /// The name that it should have.
+        wanted: String,
+    },
     /// Its time is over.
     #[error("load the serving certificate: it expired at {not_after}; issue a new one")]
     Expired {
@@ -89,16 +101,66 @@ pub fn load(
     key_pem: &[u8],
     now: SystemTime,
 ) -> Result<LoadedCertificate, LoadError> {
+    let loaded = parse(certificate_pem, key_pem)?;
+    loaded.check_time(now)?;
+    Ok(loaded)
+}
+
+/// Parses a PEM chain, leaf first, and its key, whatever the time.
+///
+/// # Errors
+/// Why they cannot be served at any time.
+pub fn parse(certificate_pem: &[u8], key_pem: &[u8]) -> Result<LoadedCertificate, LoadError> {
     let chain = parse_chain(certificate_pem)?;
     let key = parse_key(key_pem)?;
     let leaf = chain.first().ok_or(LoadError::NoCertificate)?.clone();
     let leaf = parse_leaf(&leaf)?;
-    check_validity(&leaf, now)?;
+    let validity = leaf.validity();
     Ok(LoadedCertificate {
-        not_after: u64::try_from(leaf.validity().not_after.timestamp()).unwrap_or(0),
+        not_before: u64::try_from(validity.not_before.timestamp()).unwrap_or(0),
+        not_after: u64::try_from(validity.not_after.timestamp()).unwrap_or(0),
         names: dns_names(&leaf),
         key: Arc::new(pair_up(chain.clone(), key)?),
     })
+}
+
+/// How far in the future a certificate may begin, in seconds: the clock of the node that issued it
+/// may be ahead, and it is the clients who decide.
+const CLOCK_SKEW: u64 = 5 * 60;
+
+impl LoadedCertificate {
+    /// The certificates, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
+    }
+
+    /// Checks that its time has come and is not over.
+    ///
+    /// # Errors
+    /// Which of the two.
+    pub fn check_time(&self, now: SystemTime) -> Result<(), LoadError> {
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if now > self.not_after {
+            return Err(LoadError::Expired { not_after: rfc3339(self.not_after) });
+        }
+        if now.saturating_add(CLOCK_SKEW) < self.not_before {
+            return Err(LoadError::NotYetValid { not_before: rfc3339(self.not_before) });
+        }
+        Ok(())
+    }
+
+    /// Checks that clients which connect to this name would take it.
+    ///
+    /// # Errors
+    /// If they would not.
+    pub fn check_name(&self, name: &str) -> Result<(), LoadError> {
+        let matches = || {
+            let server_name = ServerName::try_from(name).ok()?;
+            let leaf = ParsedCertificate::try_from(self.chain().first()?).ok()?;
+            verify_server_name(&leaf, &server_name).ok()
+        };
+        matches().ok_or_else(|| LoadError::OtherName { wanted: name.to_owned() })
+    }
 }
 
 fn parse_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, LoadError> {
@@ -145,29 +207,10 @@ fn parse_leaf<'a>(leaf: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, L
     }
 }
 
-/// How far in the future a certificate may begin, in seconds: the clock of the node that issued it
-/// may be ahead, and it is the clients who decide.
-const CLOCK_SKEW: i64 = 5 * 60;
-
-fn check_validity(leaf: &X509Certificate<'_>, now: SystemTime) -> Result<(), LoadError> {
-    let validity = leaf.validity();
-    let now = now
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    if now > validity.not_after.timestamp() {
-        return Err(LoadError::Expired { not_after: rfc3339(validity.not_after.timestamp()) });
-    }
-    if now.saturating_add(CLOCK_SKEW) < validity.not_before.timestamp() {
-        return Err(LoadError::NotYetValid {
-            not_before: rfc3339(validity.not_before.timestamp()),
-        });
-    }
-    Ok(())
-}
-
-fn rfc3339(timestamp: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(timestamp)
+fn rfc3339(timestamp: u64) -> String {
+    i64::try_from(timestamp)
         .ok()
+        .and_then(|timestamp| OffsetDateTime::from_unix_timestamp(timestamp).ok())
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_else(|| format!("{timestamp} s since 1970"))
 }

@@ -13,8 +13,8 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 
 pub use client_auth::{AuthoritiesError, ClientAuth};
-pub use files::follow_files;
-pub use load::{LoadError, LoadedCertificate, load};
+pub use files::{FollowError, PairWatch};
+pub use load::{LoadError, LoadedCertificate, load, parse};
 pub use resolver::ServingCertificate;
 
 /// Makes aws-lc-rs the provider of all TLS in this process, also for clients of other libraries.

@@ -2,9 +2,10 @@
 
 use crate::{
     files::FileWatch,
+    pki::MAX_PEM_BYTES,
     server::ReadyHandle,
     telemetry::{Metrics, metrics::Load},
-    tls::{ClientAuth, MAX_PEM_BYTES},
+    tls::ClientAuth,
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tracing::{info, warn};

@@ -1,10 +1,12 @@
 //! The webhook: AdmissionReviews in, decisions out.
 
 pub mod certificate;
+pub mod certificate_source;
 pub mod client_ca;
 pub mod configuration;
 pub mod handlers;
 pub mod process;
+pub mod published;
 pub mod review;
 pub mod state;
 pub mod tls;

@@ -1,17 +1,20 @@
 //! TLS of the webhook's port: its own certificate, and those of its clients.
 
 use super::{
-    certificate::{self, CertificateKeeper},
+    certificate::CertificateKeeper,
+    certificate_source::{self as source, Input},
     client_ca,
+    published::PublishedBundles,
 };
 use crate::{
     cluster::ObjectName,
     pki,
     server::{Readiness, Tasks, accept::Tls},
     telemetry::Metrics,
-    tls::{self, ClientAuth, ServingCertificate},
+    tls::{self, ClientAuth, LoadedCertificate, PairWatch, ServingCertificate},
 };
 use anyhow::{Context as _, bail};
+use futures::stream::BoxStream;
 use kube::Client;
 use std::{
     path::{Path, PathBuf},
@@ -30,6 +33,10 @@ const SELF_SIGNED_NAMES: [&str; 4] =
 pub struct TlsOptions {
     /// Where the serving certificate comes from.
     pub certificate: CertificateOrigin,
+    /// The name that it has to be for, if it matters.
+    pub server_name: Option<String>,
+    /// The name of the webhook configurations whose caBundles have to verify it, if they have to.
+    pub webhook_configuration: Option<String>,
     /// Which clients may connect; none for any.
     pub clients: Option<ClientOptions>,
 }
@@ -66,6 +73,7 @@ impl TlsOptions {
     /// Whether the API server has to be asked.
     pub fn needs_cluster(&self) -> bool {
         matches!(self.certificate, CertificateOrigin::Secret(_))
+            || self.webhook_configuration.is_some()
     }
 }
 
@@ -90,32 +98,54 @@ pub fn start(
     let certificate = Arc::new(ServingCertificate::default());
     let config = tls::server_config(Arc::clone(&certificate), clients)
         .context("failed to set up TLS with aws-lc-rs")?;
-    let ready = readiness.register("certificate");
-    let mut keeper = CertificateKeeper::new(Arc::clone(&certificate), ready, Arc::clone(metrics));
-    match (options.certificate, client) {
-        (CertificateOrigin::Files { certificate, key }, _) => {
-            let origin = format!("files {} and {}", certificate.display(), key.display());
-            let apply = move |outcome| keeper.apply(&origin, outcome);
-            let every = tls::files::DEFAULT_INTERVAL;
-            let task = tls::follow_files(certificate, key, every, SystemTime::now, apply);
-            tasks.spawn("certificate", task);
+    let (origin, certificates) = options.certificate.open(client)?;
+    let mut sources = vec![certificates];
+    let published = match (options.webhook_configuration, client) {
+        (Some(name), Some(client)) => {
+            sources.push(source::webhook_configurations(client, &name));
+            Some(PublishedBundles::new(name))
         }
-        (CertificateOrigin::Secret(name), Some(client)) => {
-            let task = certificate::follow_secret(client.clone(), name, keeper);
-            tasks.spawn("certificate", task);
+        (Some(name), None) => {
+            bail!("failed to watch the webhook configurations {name}: there is no cluster");
         }
-        (CertificateOrigin::Secret(name), None) => {
-            bail!("failed to read the Secret {name}: there is no cluster");
-        }
-        (CertificateOrigin::SelfSigned { ca_out }, _) => {
-            self_sign(&mut keeper, ca_out.as_deref())?;
-            tasks.spawn("certificate", hold(keeper));
-        }
-    }
+        (None, _) => None,
+    };
+    let keeper = CertificateKeeper::new(
+        Arc::clone(&certificate),
+        readiness.register("certificate"),
+        Arc::clone(metrics),
+        origin,
+        options.server_name,
+        published,
+    );
+    let task = source::follow(keeper, sources, client.cloned(), Arc::clone(metrics));
+    tasks.spawn("certificate", task);
     Ok(Tls { config, certificate })
 }
 
-fn self_sign(keeper: &mut CertificateKeeper, ca_out: Option<&Path>) -> anyhow::Result<()> {
+impl CertificateOrigin {
+    /// Its name in messages, and what comes from there.
+    fn open(self, client: Option<&Client>) -> anyhow::Result<(String, BoxStream<'static, Input>)> {
+        Ok(match (self, client) {
+            (Self::Files { certificate, key }, _) => {
+                let origin = format!("files {} and {}", certificate.display(), key.display());
+                let every = tls::files::DEFAULT_INTERVAL;
+                (origin, source::files(PairWatch::new(certificate, key, every)))
+            }
+            (Self::Secret(name), Some(client)) => {
+                (format!("Secret {name}"), source::secret(client.clone(), &name))
+            }
+            (Self::Secret(name), None) => {
+                bail!("failed to read the Secret {name}: there is no cluster");
+            }
+            (Self::SelfSigned { ca_out }, _) => {
+                ("--self-signed".to_owned(), source::fixed(self_sign(ca_out.as_deref())?))
+            }
+        })
+    }
+}
+
+fn self_sign(ca_out: Option<&Path>) -> anyhow::Result<LoadedCertificate> {
     let names = SELF_SIGNED_NAMES.map(str::to_owned);
     let made = pki::self_signed(&names, SystemTime::now(), SELF_SIGNED_LIFETIME)
         .context("failed to make a certificate in memory")?;
@@ -124,11 +154,5 @@ fn self_sign(keeper: &mut CertificateKeeper, ca_out: Option<&Path>) -> anyhow::R
             .with_context(|| format!("failed to write the CA certificate to {}", path.display()))?;
     }
     let key = made.pair.key_pem.expose().as_bytes();
-    keeper.offer("--self-signed", made.pair.certificate_pem.as_bytes(), key);
-    Ok(())
-}
-
-/// Keeps the certificate, and with it readiness, for as long as the process runs.
-async fn hold(_keeper: CertificateKeeper) {
-    std::future::pending::<()>().await;
+    Ok(tls::parse(made.pair.certificate_pem.as_bytes(), key)?)
 }

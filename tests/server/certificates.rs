@@ -10,7 +10,7 @@ use crate::client::{Client, review};
 use crate::site::{Site, eventually, new_certificate};
 use pullpass::pki::{SelfSigned, self_signed};
 use pullpass::telemetry::metrics::Load;
-use pullpass::tls::follow_files;
+use pullpass::tls::PairWatch;
 use tempfile::TempDir;
 
 const EVERY: Duration = Duration::from_millis(20);
@@ -28,12 +28,19 @@ impl Followed {
         prepare(dir.path());
         let (metrics, serving) = (Arc::clone(&site.metrics), Arc::clone(&site.certificate));
         let (certificate, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-        tokio::spawn(follow_files(certificate, key, every, SystemTime::now, move |outcome| {
-            match outcome {
-                Ok(loaded) => serving.accept(&loaded, "files", &metrics),
-                Err(error) => serving.refuse(&error, "files", &metrics),
+        let mut pair = PairWatch::new(certificate, key, every);
+        tokio::spawn(async move {
+            loop {
+                let outcome = pair.changed().await.and_then(|loaded| {
+                    loaded.check_time(SystemTime::now())?;
+                    Ok(loaded)
+                });
+                match outcome {
+                    Ok(loaded) => serving.accept(&loaded, "files", &metrics),
+                    Err(error) => serving.refuse(&error, "files", &metrics),
+                }
             }
-        }));
+        });
         Self { site, dir }
     }
 
