@@ -11,6 +11,7 @@
 //! | [`inject`] | what a Pod says, the decision about it, the patch |
 //! | [`pki`] | issuing certificates |
 //! | [`webhook`] | AdmissionReviews in, answers out |
+//! | [`controller`] | what looks after the webhook's certificate, one replica at a time |
 //! | [`server`] | listeners, limits, readiness, orderly end |
 //! | [`tls`] | the serving certificate |
 //! | [`cluster`] | watches of the configuration, the certificate and the namespaces |
@@ -24,6 +25,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod controller;
 pub mod files;
 pub mod glob;
 pub mod image;

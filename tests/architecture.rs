@@ -59,6 +59,7 @@ const ORDER: &[&str] = &[
     "server",
     "cluster",
     "webhook",
+    "controller",
     "cli",
 ];
 

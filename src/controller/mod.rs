@@ -1,0 +1,5 @@
+//! The controller: what looks after the webhook, one replica at a time.
+
+pub mod options;
+
+pub use options::{CertificateMode, CertificateOptions};
