@@ -19,6 +19,8 @@ pub struct CertificateOptions {
     pub mode: CertificateMode,
     /// The namespace of both Secrets.
     pub namespace: String,
+    /// The Service of the webhook.
+    pub service: String,
     /// DNS names and IP addresses that the serving certificate is for.
     pub names: Vec<String>,
     /// The Secret of the authority.

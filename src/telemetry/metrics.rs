@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::admission::{AdmissionMetrics, ConfigMetrics};
 pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
+use super::certificates::CertificateMetrics;
 use super::families::{CounterGrid, Counters, Gauges, label};
 pub use super::tls::{Load, TlsMetrics};
 
@@ -155,6 +156,8 @@ pub struct Metrics {
     pub admission: AdmissionMetrics,
     /// Of the configuration.
     pub config: ConfigMetrics,
+    /// Of the certificates that the controller looks after.
+    pub certificates: CertificateMetrics,
 }
 
 impl Metrics {
@@ -167,7 +170,8 @@ impl Metrics {
         let tls = TlsMetrics::register(&mut registry);
         let admission = AdmissionMetrics::register(&mut registry);
         let config = ConfigMetrics::register(&mut registry);
-        Self { registry, server, tls, admission, config }
+        let certificates = CertificateMetrics::register(&mut registry);
+        Self { registry, server, tls, admission, config, certificates }
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -1,6 +1,7 @@
 //! Logs and metrics: what an operator sees from outside.
 
 pub mod admission;
+pub mod certificates;
 pub mod families;
 pub mod logs;
 pub mod metrics;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::CertificateDer;
 
 use super::memory::Elapsed;
-use super::seen::{AuthoritySeen, Found, Published, Seen, ServingSeen};
+use super::seen::{AuthoritySeen, Found, Seen, ServingSeen};
 use crate::pki::issue::BACKDATED;
 use crate::pki::{Bundle, Validity, VerifyError, validity, verify};
 
@@ -240,7 +240,7 @@ fn is_settled(judged: &Judged<'_>, elapsed: Elapsed, policy: &Policy) -> bool {
 /// The caBundles that are not as they should be. Until all is settled, an authority that is published
 /// and not known stays so: a replica may serve a certificate of it.
 fn unpublished(seen: &Seen, authority: &AuthoritySeen, is_settled: bool) -> Vec<(usize, Bundle)> {
-    let wanted = |published: &Published| match published {
+    let wanted = |published: &Option<Bundle>| match published {
         Some(published) if !is_settled && published.len() <= MAX_CARRIED => {
             authority.trusted.union(published)
         }

@@ -16,4 +16,4 @@ mod seen;
 
 pub use decide::{Policy, Reason, Step, Waiting, next_step};
 pub use memory::{Elapsed, Memory};
-pub use seen::{AuthoritySeen, Found, Published, Seen, ServingSeen};
+pub use seen::{AuthoritySeen, Found, Seen, ServingSeen};

@@ -47,9 +47,6 @@ pub struct ServingSeen {
     pub renew: bool,
 }
 
-/// One `caBundle`; none if it is empty or cannot be parsed.
-pub type Published = Option<Bundle>;
-
 /// All that rotation goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -57,19 +54,12 @@ pub struct Seen {
     pub authority: Found<AuthoritySeen>,
     /// The serving Secret.
     pub serving: Found<ServingSeen>,
-    /// Every `caBundle` by which API servers call the webhook.
-    pub published: Vec<Published>,
+    /// Every `caBundle` by which API servers call the webhook; none for one that is empty or cannot be
+    /// parsed.
+    pub published: Vec<Option<Bundle>>,
 }
 
 impl Seen {
-    /// Whether every caBundle holds these.
-    pub fn is_published(&self, wanted: &Bundle) -> bool {
-        self.published.iter().all(|bundle| match bundle {
-            Some(bundle) => bundle.contains_all(wanted),
-            None => wanted.is_empty(),
-        })
-    }
-
     /// The authorities in any caBundle.
     pub fn all_published(&self) -> Bundle {
         self.published.iter().flatten().fold(Bundle::default(), |all, one| all.union(one))

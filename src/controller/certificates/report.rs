@@ -1,0 +1,189 @@
+//! What the controller says about certificates: logs, metrics, Events.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::EventType;
+use rustls::pki_types::CertificateDer;
+use tracing::{debug, info, warn};
+
+use super::bundles::Kind;
+use super::keeper::RoundError;
+use super::store::{FIELD_MANAGER, StoreError};
+use crate::cluster::events::Events;
+use crate::controller::CertificateOptions;
+use crate::pki::rotation::{Reason, Seen, Waiting};
+use crate::pki::{Bundle, validity};
+use crate::telemetry::Metrics;
+use crate::telemetry::certificates::Certificate;
+
+/// Says what happens to certificates.
+pub struct Report {
+    events: Events,
+    ca: ObjectReference,
+    tls: ObjectReference,
+    configuration: String,
+    metrics: Arc<Metrics>,
+    waiting: Option<Waiting>,
+}
+
+impl Report {
+    /// Nothing has been said yet.
+    pub fn new(client: Client, options: &CertificateOptions, metrics: Arc<Metrics>) -> Self {
+        Self {
+            events: Events::new(client, FIELD_MANAGER),
+            ca: reference(&options.namespace, &options.ca_secret),
+            tls: reference(&options.namespace, &options.tls_secret),
+            configuration: options.webhook_configuration.clone(),
+            metrics,
+            waiting: None,
+        }
+    }
+
+    /// What there is.
+    pub fn seen(&self, seen: &Seen) {
+        let ca = seen.authority.good().map(|authority| &authority.certificate);
+        let serving = seen.serving.good().and_then(|serving| serving.chain.first());
+        self.expiry(Certificate::Ca, ca);
+        self.expiry(Certificate::Serving, serving);
+    }
+
+    /// When a certificate expires.
+    pub fn expiry(&self, which: Certificate, certificate: Option<&CertificateDer<'_>>) {
+        let not_after = certificate.and_then(validity).map(|validity| validity.not_after);
+        self.metrics.certificates.not_after.of(which).set(not_after.map_or(0, timestamp));
+    }
+
+    /// There is nothing to do but to wait.
+    pub fn waiting(&mut self, waiting: Waiting, now: SystemTime) {
+        if waiting == Waiting::Renewal {
+            self.metrics.certificates.last_success.set(timestamp(now));
+        }
+        if self.waiting.replace(waiting) != Some(waiting) {
+            match waiting {
+                Waiting::Propagation => {
+                    info!("the authority is published; waiting until every API server knows it");
+                }
+                Waiting::Pickup => {
+                    info!("the certificate is stored; waiting until every replica serves it");
+                }
+                Waiting::Renewal => info!("certificates and caBundles are in order"),
+            }
+        }
+    }
+
+    /// Somebody else's certificate can be served.
+    pub fn in_order(&mut self, now: SystemTime) {
+        self.waiting(Waiting::Renewal, now);
+    }
+
+    /// Somebody else's certificate cannot be served.
+    pub async fn unusable(&mut self, reason: &str) {
+        self.waiting = None;
+        self.metrics.certificates.failures.inc();
+        let note = format!("the serving certificate cannot be used: {reason}");
+        warn!("{note}; whoever issues it has to renew it, for --certificates is external");
+        let object = &self.tls;
+        self.events
+            .publish(object, EventType::Warning, "CertificateUnusable", "Report", &note)
+            .await;
+    }
+
+    /// Something was issued and stored.
+    pub async fn issued(&mut self, which: Certificate, reason: &Reason) {
+        self.waiting = None;
+        self.metrics.certificates.rotations.inc(which);
+        let (object, what, event) = match which {
+            Certificate::Ca => (&self.ca, "a new authority", "AuthorityIssued"),
+            Certificate::Serving => (&self.tls, "a new serving certificate", "CertificateIssued"),
+        };
+        let note = format!("stored {what}: {reason}");
+        // What is broken was so by somebody's doing.
+        let kind = match reason {
+            Reason::Broken(_) => EventType::Warning,
+            _ => EventType::Normal,
+        };
+        match kind {
+            EventType::Warning => warn!("{note}"),
+            EventType::Normal => info!("{note}"),
+        }
+        self.events.publish(object, kind, event, "Issue", &note).await;
+    }
+
+    /// The trusted authorities were stored.
+    pub fn trusted(&mut self, trusted: &Bundle) {
+        self.waiting = None;
+        info!(authorities = trusted.len(), "stored which authorities are trusted");
+    }
+
+    /// A configuration has its caBundles.
+    pub async fn published(&mut self, kind: Kind, is_repair: bool) {
+        self.waiting = None;
+        let name = &self.configuration;
+        if !is_repair {
+            info!("published the authorities in the caBundle of the {kind} {name}");
+            return;
+        }
+        self.metrics.certificates.repairs.inc();
+        let note = format!("repaired the caBundle of the {kind} {name}: it lacked the authority");
+        warn!("{note}");
+        self.events
+            .publish(&self.ca, EventType::Warning, "CaBundleRepaired", "Repair", &note)
+            .await;
+    }
+
+    /// Repairs do not last.
+    pub async fn contested(&mut self) {
+        let note = format!(
+            "the caBundle of the webhook configurations {} is changed over and over by something else: find it in their managedFields, and have it leave clientConfig.caBundle alone; repairs slow down until then",
+            self.configuration
+        );
+        warn!("{note}");
+        self.events
+            .publish(&self.ca, EventType::Warning, "CaBundleContested", "Repair", &note)
+            .await;
+    }
+
+    /// A round failed. Another's write in between is no failure.
+    pub async fn failed(&mut self, error: &RoundError) {
+        self.waiting = None;
+        if let RoundError::Store(StoreError::Conflict { .. }) = error {
+            debug!(%error, "looking again");
+            return;
+        }
+        self.metrics.certificates.failures.inc();
+        let note = format!("{error}");
+        warn!("certificates: {note}; what is in force stays so, trying again");
+        if !matches!(error, RoundError::Store(_)) {
+            let object = &self.tls;
+            self.events
+                .publish(object, EventType::Warning, "CertificateFailed", "Issue", &note)
+                .await;
+        }
+    }
+}
+
+/// A replica that does not look any more does not know.
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.expiry(Certificate::Ca, None);
+        self.expiry(Certificate::Serving, None);
+    }
+}
+
+fn reference(namespace: &str, name: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Secret".to_owned()),
+        namespace: Some(namespace.to_owned()),
+        name: Some(name.to_owned()),
+        ..Default::default()
+    }
+}
+
+fn timestamp(time: SystemTime) -> i64 {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}

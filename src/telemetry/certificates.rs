@@ -1,0 +1,64 @@
+//! Metrics of the certificates that the controller looks after.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::families::{Counters, Gauges, label};
+
+label! {
+    /// Which certificate.
+    pub enum Certificate: "certificate" {
+        /// That of the authority.
+        Ca = "ca",
+        /// The one that the webhook serves.
+        Serving = "serving",
+    }
+}
+
+/// Metrics of the certificates that the controller looks after.
+#[derive(Debug)]
+pub struct CertificateMetrics {
+    /// When each expires, in seconds since 1970; 0 if that is not known.
+    pub not_after: Gauges<Certificate>,
+    /// Certificates issued.
+    pub rotations: Counters<Certificate>,
+    /// Rounds of looking after certificates that failed.
+    pub failures: Counter,
+    /// Webhook configurations whose caBundle had lost an authority and was repaired.
+    pub repairs: Counter,
+    /// When all was last found, or put, in order.
+    pub last_success: Gauge,
+}
+
+impl CertificateMetrics {
+    /// Registers every family.
+    pub fn register(registry: &mut Registry) -> Self {
+        let not_after = Gauges::register(
+            registry,
+            "managed_certificate_not_after_seconds",
+            "When a certificate of the webhook expires, in seconds since 1970; 0 if not known",
+        );
+        let failures = Counter::default();
+        registry.register(
+            "certificate_failures",
+            "Rounds of looking after certificates that failed",
+            failures.clone(),
+        );
+        let repairs = Counter::default();
+        registry.register(
+            "ca_bundle_repairs",
+            "Webhook configurations whose caBundle had lost an authority and was repaired",
+            repairs.clone(),
+        );
+        let last_success = Gauge::default();
+        registry.register(
+            "certificates_last_success_timestamp_seconds",
+            "When the certificates were last found in order, in seconds since 1970; 0 if not yet",
+            last_success.clone(),
+        );
+        let rotations =
+            Counters::register(registry, "certificate_rotations", "Certificates issued");
+        Self { not_after, rotations, failures, repairs, last_success }
+    }
+}
