@@ -107,13 +107,17 @@ pub fn next_step(seen: &Seen, elapsed: Elapsed, now: SystemTime, policy: &Policy
         return Step::Trust(trusted);
     }
     let is_settled = is_settled(&judged, elapsed, policy);
-    let unpublished = unpublished(seen, authority, is_settled);
+    let unpublished = unpublished(seen, authority, is_settled, now);
     if !unpublished.is_empty() {
         return Step::Publish(unpublished);
     }
     serve(seen, authority, &judged, elapsed, now, policy).unwrap_or_else(|| {
-        if authority.trusted.len() > 1 {
-            return drop_old(authority, is_settled, elapsed, policy);
+        if authority.trusted.len() > 1 && is_settled {
+            return Step::Trust(Bundle::of(authority.certificate.clone()));
+        }
+        if !is_only_published(seen, authority) {
+            let rest = policy.pickup_delay.saturating_sub(elapsed.serving.unwrap_or_default());
+            return Step::Wait(rest, Waiting::Pickup);
         }
         let renewal = due.at.min(serving_due(&judged, policy).unwrap_or(due.at));
         Step::Wait(renewal.duration_since(now).unwrap_or_default(), Waiting::Renewal)
@@ -239,10 +243,15 @@ fn is_settled(judged: &Judged<'_>, elapsed: Elapsed, policy: &Policy) -> bool {
 
 /// The caBundles that are not as they should be. Until all is settled, an authority that is published
 /// and not known stays so: a replica may serve a certificate of it.
-fn unpublished(seen: &Seen, authority: &AuthoritySeen, is_settled: bool) -> Vec<(usize, Bundle)> {
+fn unpublished(
+    seen: &Seen,
+    authority: &AuthoritySeen,
+    is_settled: bool,
+    now: SystemTime,
+) -> Vec<(usize, Bundle)> {
     let wanted = |published: &Option<Bundle>| match published {
         Some(published) if !is_settled && published.len() <= MAX_CARRIED => {
-            authority.trusted.union(published)
+            authority.trusted.union(&published.filter(|certificate| is_valid(certificate, now)))
         }
         _ => authority.trusted.clone(),
     };
@@ -266,8 +275,7 @@ fn serve(
     let (reason, is_usable) = why_serve(seen, authority, judged, now, policy)?;
     let published = elapsed.published.unwrap_or_default();
     // Nobody relies on another authority: waiting would only keep the webhook from starting.
-    let is_only = seen.published.iter().flatten().all(|bundle| *bundle == authority.trusted);
-    let is_first = !is_usable && is_only && authority.trusted.len() == 1;
+    let is_first = !is_usable && is_only_published(seen, authority);
     match policy.propagation_delay.checked_sub(published) {
         Some(rest) if !rest.is_zero() && !is_first => Some(Step::Wait(rest, Waiting::Propagation)),
         _ => Some(Step::IssueServing(reason)),
@@ -307,17 +315,10 @@ fn serving_due(judged: &Judged<'_>, policy: &Policy) -> Option<SystemTime> {
     Some(due(leaf, policy.certificate_renewal_percent))
 }
 
-fn drop_old(
-    authority: &AuthoritySeen,
-    is_settled: bool,
-    elapsed: Elapsed,
-    policy: &Policy,
-) -> Step {
-    if is_settled {
-        return Step::Trust(Bundle::of(authority.certificate.clone()));
-    }
-    let rest = policy.pickup_delay.saturating_sub(elapsed.serving.unwrap_or_default());
-    Step::Wait(rest, Waiting::Pickup)
+/// Whether the stored authority is the only one that anybody trusts, or is to trust.
+fn is_only_published(seen: &Seen, authority: &AuthoritySeen) -> bool {
+    authority.trusted.len() == 1
+        && seen.published.iter().flatten().all(|bundle| *bundle == authority.trusted)
 }
 
 /// When a certificate is to be renewed: after this part of its life, a little earlier by chance. The
