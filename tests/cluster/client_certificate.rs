@@ -159,7 +159,7 @@ fn documented(name: &str) -> String {
     let (_, text) = docs.split_once(&title).unwrap_or_else(|| panic!("no {name} in {DOCS}"));
     let (text, _) = text.split_once("```").expect("a code block has an end");
     let lines = text.lines().map(|line| line.strip_prefix("   ").unwrap_or(line));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Has the API servers call the webhook by this way.
