@@ -102,7 +102,7 @@ impl CertificateKeeper {
     /// There is nothing to take. What is in force stays.
     pub fn absent(&mut self, reason: &'static str) {
         self.early = None;
-        self.refuse(&Absent(reason));
+        self.refuse(&Reason(reason));
     }
 
     /// The source cannot be watched and is tried again. What is in force stays.
@@ -189,7 +189,7 @@ impl CertificateKeeper {
         }
         if passed_over != self.passed_over {
             if let Some(reason) = &passed_over {
-                self.certificate.refuse(&Absent(reason), &self.origin, &self.metrics);
+                self.certificate.refuse(&Reason(reason), &self.origin, &self.metrics);
                 let note = format!("The last good certificate stays in force: {reason}");
                 news = Some(not_verified(note));
             }
@@ -215,4 +215,4 @@ fn not_verified(note: String) -> Notice {
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Absent<'a>(&'a str);
+struct Reason<'a>(&'a str);

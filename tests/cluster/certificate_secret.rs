@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use time::OffsetDateTime;
 
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
@@ -84,6 +85,35 @@ async fn fault_25_a_bad_pair_leaves_the_last_good_one_and_is_loud() {
         serves(&webhook, &good).await;
         assert_eq!(webhook.ready().await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn fault_24_a_certificate_of_the_future_is_taken_when_its_time_has_come() {
+    let cluster = Cluster::exclusive().await;
+    let webhook = new(&cluster).await.start().await;
+    let good = webhook.authority().issue(&NAMES);
+    cluster.write_tls_secret(&good, webhook.authority()).await;
+    serves(&webhook, &good).await;
+    // Five minutes are taken for the skew of clocks.
+    let start = OffsetDateTime::now_utc() + Duration::from_secs(5 * 60 + 8);
+    let early = webhook.authority().issue_from(&NAMES, start);
+
+    cluster.write_tls_secret(&early, webhook.authority()).await;
+    eventually("the refusal", SOON, async || refusals(&webhook).await >= Some(1.0)).await;
+    assert!(webhook.log().contains("it is not valid before"), "{}", webhook.log());
+    let refused = async || webhook.metric("pullpass_certificate_refused").await;
+    assert_eq!(refused().await, Some(1.0));
+    assert_eq!(connect(&webhook).await.unwrap().certificate(), good.der());
+
+    // A client whose clock is right does not take it yet: what counts is that it was looked at again.
+    eventually("the certificate to be taken", 2 * SOON, async || {
+        let loads = webhook.metric("pullpass_certificate_loads_total{result=\"loaded\"}").await;
+        (loads == Some(3.0)).then_some(()).ok_or(format!("{loads:?}; {}", webhook.log()))
+    })
+    .await;
+    assert_eq!(refused().await, Some(0.0));
+    let error = connect(&webhook).await.err().unwrap_or_default();
+    assert!(error.contains("not valid yet"), "{error}");
 }
 
 #[tokio::test]

@@ -29,8 +29,17 @@ pub struct ControlPlane {
     folder: RunFolder,
     server: String,
     authority: Authority,
+    signing_key: PathBuf,
+    etcd_port: u16,
     started_in: Duration,
     _programs: Vec<Supervised>,
+}
+
+/// One more kube-apiserver of the same cluster. Dropping it ends it.
+pub struct ApiServer {
+    /// The kubeconfig of its administrator.
+    pub kubeconfig: PathBuf,
+    _program: Supervised,
 }
 
 impl ControlPlane {
@@ -68,6 +77,30 @@ impl ControlPlane {
         self.kubeconfig("admin", ADMIN_TOKEN)
     }
 
+    /// Starts one more kube-apiserver on the same etcd, with this as `--admission-control-config-file`.
+    pub async fn another_api_server(&self, name: &str, admission_config: &Path) -> ApiServer {
+        let port = ports::free();
+        let server = format!("https://127.0.0.1:{port}");
+        let mut program = start_api_server(&NewApiServer {
+            name,
+            folder: &self.folder,
+            executable: &programs::path("kube-apiserver"),
+            authority: &self.authority,
+            signing_key: &self.signing_key,
+            audit_log: &format!("{name}.audit.log"),
+            etcd_port: self.etcd_port,
+            port,
+            admission_config: Some(admission_config),
+        });
+        let admin = format!("{name}.admin");
+        let kubeconfig = kubeconfig(&self.folder, &server, &self.authority, &admin, ADMIN_TOKEN);
+        let client = client(&kubeconfig).await.expect("the kubeconfig is valid");
+        ready(name, &mut program, async || api_is_ready(&client).await)
+            .await
+            .unwrap_or_else(|reason| panic!("{reason}"));
+        ApiServer { kubeconfig, _program: program }
+    }
+
     async fn start() -> Result<Self, String> {
         let kube_apiserver = programs::path("kube-apiserver");
         let started = Instant::now();
@@ -83,14 +116,17 @@ impl ControlPlane {
         let mut etcd = start_etcd(&folder, etcd_port);
         ready("etcd", &mut etcd, async || etcd_is_healthy(etcd_port).await).await?;
 
-        let mut api = start_api_server(
-            &folder,
-            &kube_apiserver,
-            &authority,
-            &signing_key,
+        let mut api = start_api_server(&NewApiServer {
+            name: "kube-apiserver",
+            folder: &folder,
+            executable: &kube_apiserver,
+            authority: &authority,
+            signing_key: &signing_key,
+            audit_log: "audit.log",
             etcd_port,
-            api_port,
-        );
+            port: api_port,
+            admission_config: None,
+        });
         let admin = kubeconfig(&folder, &server, &authority, "admin", ADMIN_TOKEN);
         let client = client(&admin).await?;
         ready("kube-apiserver", &mut api, async || api_is_ready(&client).await).await?;
@@ -105,6 +141,8 @@ impl ControlPlane {
             folder,
             server,
             authority,
+            signing_key,
+            etcd_port,
             started_in: started.elapsed(),
             _programs: vec![etcd, api, controllers],
         })
@@ -141,19 +179,28 @@ fn start_etcd(folder: &RunFolder, port: u16) -> Supervised {
     })
 }
 
-fn start_api_server(
-    folder: &RunFolder,
-    executable: &Path,
-    authority: &Authority,
-    signing_key: &Path,
+/// What a kube-apiserver is started with.
+struct NewApiServer<'a> {
+    name: &'a str,
+    folder: &'a RunFolder,
+    executable: &'a Path,
+    authority: &'a Authority,
+    signing_key: &'a Path,
+    audit_log: &'a str,
     etcd_port: u16,
     port: u16,
-) -> Supervised {
-    let leaf = authority.issue(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
-    let certificate = folder.write("apiserver.crt", leaf.certificate);
-    let key = folder.write("apiserver.key", leaf.key);
-    let tokens =
-        folder.write("tokens.csv", format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"));
+    admission_config: Option<&'a Path>,
+}
+
+fn start_api_server(new: &NewApiServer<'_>) -> Supervised {
+    let NewApiServer { name, folder, signing_key, etcd_port, port, .. } = new;
+    let leaf = new.authority.issue(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+    let certificate = folder.write(&format!("{name}.crt"), leaf.certificate);
+    let key = folder.write(&format!("{name}.key"), leaf.key);
+    let tokens = folder.write(
+        &format!("{name}.tokens.csv"),
+        format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"),
+    );
     let path = |path: &Path| path.display().to_string();
     let options = [
         ("etcd-servers", format!("http://127.0.0.1:{etcd_port}")),
@@ -171,17 +218,19 @@ fn start_api_server(
         ("service-account-key-file", path(&signing_key.with_extension("pub"))),
         ("service-account-signing-key-file", path(signing_key)),
         ("audit-policy-file", AUDIT_POLICY.into()),
-        ("audit-log-path", path(&folder.path().join("audit.log"))),
+        ("audit-log-path", path(&folder.path().join(new.audit_log))),
         ("audit-log-mode", "blocking".into()),
         // Mebibytes; the log is read by position and so must not be rotated.
         ("audit-log-maxsize", "100000".into()),
     ];
-    let mut command = vec![executable.into()];
-    command.extend(options.iter().map(|(name, value)| format!("--{name}={value}").into()));
+    let admission = new.admission_config.map(|file| ("admission-control-config-file", path(file)));
+    let mut command = vec![new.executable.into()];
+    let options = options.into_iter().chain(admission);
+    command.extend(options.map(|(name, value)| format!("--{name}={value}").into()));
     Supervised::start(&Program {
         command,
         environment: vec![],
-        log: folder.path().join("kube-apiserver.log"),
+        log: folder.path().join(format!("{name}.log")),
         scratch: tokens,
     })
 }

@@ -37,6 +37,8 @@ mod workloads;
 mod api_server_away;
 mod audit_annotations;
 mod certificate_secret;
+mod certificate_verified;
+mod client_certificate;
 mod configuration_followed;
 mod configuration_refused;
 mod exclusions;

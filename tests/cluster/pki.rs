@@ -1,9 +1,10 @@
 //! Certificates of the tests: an authority of its own for each server.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
+use time::OffsetDateTime;
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
@@ -46,15 +47,39 @@ impl Authority {
         self.issue_until(names, date_time_ymd(2020, 1, 1))
     }
 
-    fn issue_until(&self, names: &[&str], end: time::OffsetDateTime) -> Leaf {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).expect("the names are valid");
-        params.not_after = end;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    /// Issues one that is valid until then.
+    pub fn issue_until(&self, names: &[&str], end: OffsetDateTime) -> Leaf {
+        self.sign(&serving(names, date_time_ymd(1975, 1, 1), end))
+    }
+
+    /// Issues one that is valid from then on.
+    pub fn issue_from(&self, names: &[&str], start: OffsetDateTime) -> Leaf {
+        self.sign(&serving(names, start, date_time_ymd(4096, 1, 1)))
+    }
+
+    /// Issues a client's certificate by its common name, valid until then.
+    pub fn issue_client(&self, common_name: &str, end: OffsetDateTime) -> Leaf {
+        let mut params = serving(&[], date_time_ymd(1975, 1, 1), end);
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Leaf {
         let key = key_pair();
         let certificate = params.signed_by(&key, &self.0).expect("a certificate is issued");
         Leaf { certificate: certificate.pem(), key: key.serialize_pem() }
     }
+}
+
+fn serving(names: &[&str], start: OffsetDateTime, end: OffsetDateTime) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("the names are valid");
+    params.not_before = start;
+    params.not_after = end;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
 }
 
 impl Leaf {

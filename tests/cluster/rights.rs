@@ -82,6 +82,8 @@ async fn fault_52_no_other_secret_and_nothing_beyond_can_be_had() {
         "list namespaces",
         "watch secrets/pullpass-tls -n pullpass-system",
         "watch configmaps/pullpass -n pullpass-system",
+        "watch mutatingwebhookconfigurations/pullpass",
+        "list validatingwebhookconfigurations/pullpass",
         "create events.events.k8s.io -n pullpass-system",
     ] {
         assert!(allowed(question).await, "{question}");
@@ -112,6 +114,10 @@ async fn fault_52_no_other_secret_and_nothing_beyond_can_be_had() {
         "create serviceaccounts --subresource=token -n pullpass-system",
         "impersonate users",
         "patch mutatingwebhookconfigurations",
+        "patch mutatingwebhookconfigurations/pullpass",
+        "update validatingwebhookconfigurations/pullpass",
+        "list mutatingwebhookconfigurations",
+        "watch validatingwebhookconfigurations/other",
         "update roles -n pullpass-system",
         "escalate clusterroles",
         "get leases -n pullpass-system",
@@ -125,7 +131,7 @@ async fn fault_52_no_other_secret_and_nothing_beyond_can_be_had() {
 }
 
 async fn new(cluster: &Cluster) -> NewWebhook {
-    let webhook = cluster.deployed().await;
+    let webhook = cluster.deployed().await.argument("--webhook-configuration=pullpass");
     cluster.configure(&config_by_label("paid")).await.expect_success();
     webhook
 }
@@ -214,6 +220,14 @@ async fn is_missed(cluster: &Cluster, webhook: &WebhookProcess, right: &Right) {
             unready("configuration: ConfigMap pullpass-system/pullpass: ").await;
         }
         ("configmaps", "watch") => logged("the watch of the configuration failed").await,
+        (resource, "list") if configuration_kind(resource).is_some() => {
+            let kind = configuration_kind(resource).unwrap();
+            unready(&format!("certificate: {kind} pullpass: ")).await;
+        }
+        (resource, "watch") if configuration_kind(resource).is_some() => {
+            let kind = configuration_kind(resource).unwrap();
+            logged(&format!("the watch of the {kind} failed")).await;
+        }
         ("secrets", "list") => unready("certificate: Secret pullpass-system/pullpass-tls: ").await,
         ("secrets", "watch") => logged("the watch of the serving certificate failed").await,
         ("events", _) => {
@@ -225,8 +239,18 @@ async fn is_missed(cluster: &Cluster, webhook: &WebhookProcess, right: &Right) {
     }
 }
 
+fn configuration_kind(resource: &str) -> Option<&'static str> {
+    match resource {
+        "mutatingwebhookconfigurations" => Some("MutatingWebhookConfiguration"),
+        "validatingwebhookconfigurations" => Some("ValidatingWebhookConfiguration"),
+        _ => None,
+    }
+}
+
+/// The roles of the webhook.
 fn roles(manifests: &Manifests) -> Vec<&Value> {
-    ["ClusterRole", "Role"].iter().flat_map(|kind| manifests.of_kind(kind)).collect()
+    let all = ["ClusterRole", "Role"].iter().flat_map(|kind| manifests.of_kind(kind));
+    all.filter(|role| role["metadata"]["name"] == "pullpass-webhook").collect()
 }
 
 fn rights(role: &Value) -> Vec<Right> {
@@ -247,16 +271,23 @@ fn rights(role: &Value) -> Vec<Right> {
     rights
 }
 
-/// The role, short of this right. Every rule of it is about one resource.
+/// The role, short of this right: each rule becomes one for each of its resources.
 fn without(role: &Value, right: &Right) -> Value {
-    let mut role = role.clone();
-    for rule in role["rules"].as_array_mut().into_iter().flatten() {
-        if rule["resources"] == json!([right.resource])
-            && let Some(verbs) = rule["verbs"].as_array_mut()
-        {
-            verbs.retain(|verb| *verb != *right.verb);
+    let mut rules = Vec::new();
+    for rule in role["rules"].as_array().into_iter().flatten() {
+        for resource in rule["resources"].as_array().into_iter().flatten() {
+            let mut rule = rule.clone();
+            rule["resources"] = json!([resource]);
+            if *resource == *right.resource
+                && let Some(verbs) = rule["verbs"].as_array_mut()
+            {
+                verbs.retain(|verb| *verb != *right.verb);
+            }
+            rules.push(rule);
         }
     }
+    let mut role = role.clone();
+    role["rules"] = rules.into();
     role
 }
 
@@ -264,9 +295,12 @@ fn without(role: &Value, right: &Right) -> Value {
 async fn is_granted(cluster: &Cluster, right: &Right, wanted: bool) {
     let name = match &*right.resource {
         "configmaps" => Some("pullpass".to_string()),
+        resource if configuration_kind(resource).is_some() => Some("pullpass".to_string()),
         "secrets" => Some("pullpass-tls".to_string()),
         _ => None,
     };
+    let is_namespaced =
+        right.resource != "namespaces" && configuration_kind(&right.resource).is_none();
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
             user: Some(USER.into()),
@@ -274,7 +308,7 @@ async fn is_granted(cluster: &Cluster, right: &Right, wanted: bool) {
                 group: Some(right.group.clone()),
                 resource: Some(right.resource.clone()),
                 verb: Some(right.verb.clone()),
-                namespace: (right.resource != "namespaces").then(|| SYSTEM_NAMESPACE.into()),
+                namespace: is_namespaced.then(|| SYSTEM_NAMESPACE.into()),
                 name,
                 ..Default::default()
             }),
