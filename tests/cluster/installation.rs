@@ -30,14 +30,7 @@ async fn given_certificate_is_accepted_strictly() {
 #[tokio::test]
 async fn cert_manager_is_accepted_strictly() {
     let cluster = Cluster::exclusive().await;
-    let output = Command::new(CERT_MANAGER_CRDS).output().unwrap();
-    let folder = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let folder = folder.trim_end();
-    cluster.kubectl(&["apply", "--server-side", "-f", folder], None).await.expect_success();
-    let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-    cluster.kubectl(&established, None).await.expect_success();
-
+    install_cert_manager_kinds(&cluster).await;
     is_accepted_strictly(&cluster, "cert-manager").await;
 }
 
@@ -95,6 +88,17 @@ async fn a_certificate_has_one_master() {
         assert!(!output.success, "{}", output.stdout);
         assert!(output.stderr.contains("pullpass-controller-certificates"), "{}", output.stderr);
     }
+}
+
+/// Makes the kinds of cert-manager known, with nobody who minds them.
+pub async fn install_cert_manager_kinds(cluster: &Cluster) {
+    let output = Command::new(CERT_MANAGER_CRDS).output().unwrap();
+    let folder = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = folder.trim_end();
+    cluster.kubectl(&["apply", "--server-side", "-f", folder], None).await.expect_success();
+    let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    cluster.kubectl(&established, None).await.expect_success();
 }
 
 fn with_components(components: &[&str]) -> String {

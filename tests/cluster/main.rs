@@ -41,6 +41,7 @@ mod configuration_followed;
 mod configuration_refused;
 mod controller_rights;
 mod deployments;
+mod documented;
 mod exclusions;
 mod fail_closed;
 mod injection;

@@ -29,6 +29,8 @@ const FOUNDATION: [&str; 7] = [
 /// The kinds of webhook configurations. The manifests have one of each, called `pullpass`.
 pub const MUTATING: &str = "MutatingWebhookConfiguration";
 pub const VALIDATING: &str = "ValidatingWebhookConfiguration";
+/// The administrator's own overlay, in a [`workplace`].
+pub const OWN_OVERLAY: &str = "my-cluster/kustomization.yaml";
 /// The overlay whose certificate comes from files.
 pub const GIVEN_CERTIFICATE: &str = "given-certificate";
 
@@ -60,7 +62,8 @@ impl Cluster {
     /// Renders `deploy/overlays/OVERLAY` of a fresh checkout. Only the overlay [`GIVEN_CERTIFICATE`] finds
     /// a certificate in `certs/`, one made for it.
     pub async fn render(&self, overlay: &str) -> Manifests {
-        let checkout = checkout();
+        let checkout = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+        check_out(checkout.path());
         if overlay == GIVEN_CERTIFICATE {
             make_certs(checkout.path());
         }
@@ -71,19 +74,11 @@ impl Cluster {
         Manifests { yaml, objects }
     }
 
-    /// Renders an overlay of the administrator's own, which lies beside a fresh checkout called
-    /// `pullpass`.
+    /// Renders an overlay of the administrator's own.
     pub async fn render_own(&self, kustomization: &str) -> kubectl::Output {
-        let checkout = checkout();
-        let own = checkout.path().join("my-cluster");
-        fs::create_dir(&own).expect("the folder is made");
-        fs::write(own.join("kustomization.yaml"), kustomization).expect("the overlay is written");
-        fs::write(own.join("config.yaml"), "apiVersion: pullpass.io/v1\nkind: Config\n")
-            .expect("the configuration is written");
-        let pullpass = checkout.path().join("pullpass");
-        fs::create_dir(&pullpass).expect("the folder is made");
-        fs::rename(checkout.path().join("deploy"), pullpass.join("deploy")).expect("it is moved");
-        self.kustomize(&own).await
+        let workplace = workplace();
+        fs::write(workplace.path().join(OWN_OVERLAY), kustomization).expect("it is written");
+        self.kustomize(&workplace.path().join("my-cluster")).await
     }
 
     async fn kustomize(&self, folder: &Path) -> kubectl::Output {
@@ -141,15 +136,25 @@ pub fn client_config(endpoint: &impl Endpoint, path: &str) -> Value {
     })
 }
 
-/// `deploy/` and `certs/` as the repository has them: without the user's own certificate.
-fn checkout() -> tempfile::TempDir {
-    let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+/// A folder as docs/operations.md has it: a checkout called `pullpass`, and beside it `my-cluster` with
+/// a configuration, which lacks its [`OWN_OVERLAY`].
+pub fn workplace() -> tempfile::TempDir {
+    let workplace = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+    check_out(&workplace.path().join("pullpass"));
+    let own = workplace.path().join("my-cluster");
+    fs::create_dir(&own).expect("the folder is made");
+    let config = Path::new(REPOSITORY).join("examples/config.yaml");
+    fs::copy(config, own.join("config.yaml")).expect("the configuration is written");
+    workplace
+}
+
+/// Copies `deploy/` and `certs/` as the repository has them: without the user's own certificate.
+fn check_out(target: &Path) {
     let repository = Path::new(REPOSITORY);
-    copy_folder(&repository.join("deploy"), &copy.path().join("deploy"), &|_| true);
-    copy_folder(&repository.join("certs"), &copy.path().join("certs"), &|file| {
+    copy_folder(&repository.join("deploy"), &target.join("deploy"), &|_| true);
+    copy_folder(&repository.join("certs"), &target.join("certs"), &|file| {
         file.extension().is_some_and(|extension| extension == "yaml")
     });
-    copy
 }
 
 /// A certificate as `make certs` makes one.

@@ -45,7 +45,7 @@ async fn fault_26_what_leaves_the_ca_bundle_alone() {
         let manifest = Configurations::of(&cluster, "cluster-wide").await;
         delete(&cluster).await;
         manifest.send(&cluster, created_by).await.expect_success();
-        let bundle = publish(&cluster).await;
+        let bundle = publish_new(&cluster).await;
 
         for _ in 0..2 {
             manifest.send(&cluster, applied_by).await.expect_success();
@@ -66,14 +66,14 @@ async fn fault_26_what_wipes_the_ca_bundle_is_put_right_by_publishing_it_again()
     for wiped_by in [&[REPLACE] as &[_], &[&["delete"], CLIENT_SIDE], &[&["replace", "--force"]]] {
         delete(&cluster).await;
         manifest.send(&cluster, CLIENT_SIDE).await.expect_success();
-        publish(&cluster).await;
+        publish_new(&cluster).await;
 
         for step in wiped_by {
             manifest.send(&cluster, step).await.expect_success();
         }
         assert_eq!(published(&cluster).await, ["", ""], "{wiped_by:?}");
 
-        let bundle = publish(&cluster).await;
+        let bundle = publish_new(&cluster).await;
         assert_eq!(published(&cluster).await, [&*bundle; 2], "{wiped_by:?}");
         manifest.send(&cluster, CLIENT_SIDE).await.expect_success();
         assert_eq!(published(&cluster).await, [&*bundle; 2], "{wiped_by:?}");
@@ -95,7 +95,7 @@ async fn fault_26_publishing_touches_one_field_and_makes_nothing() {
     for (kind, _) in KINDS {
         before.push(read(&cluster, kind).await);
     }
-    let bundle = publish(&cluster).await;
+    let bundle = publish_new(&cluster).await;
 
     for ((kind, _), before) in KINDS.into_iter().zip(before) {
         let after = read(&cluster, kind).await;
@@ -120,7 +120,7 @@ async fn fault_26_a_manifest_with_a_ca_bundle_of_its_own_asks_before_it_takes_ov
     let own = given.bundle();
 
     managed.send(&cluster, SERVER_SIDE).await.expect_success();
-    let bundle = publish(&cluster).await;
+    let bundle = publish_new(&cluster).await;
     let refused = given.send(&cluster, SERVER_SIDE).await;
     assert!(refused.stderr.contains(&format!("conflict with \"{MANAGER}\"")), "{}", refused.stderr);
     assert_eq!(published(&cluster).await, [&*bundle; 2]);
@@ -130,14 +130,14 @@ async fn fault_26_a_manifest_with_a_ca_bundle_of_its_own_asks_before_it_takes_ov
     // On the client's side nobody is asked.
     delete(&cluster).await;
     managed.send(&cluster, CLIENT_SIDE).await.expect_success();
-    publish(&cluster).await;
+    publish_new(&cluster).await;
     given.send(&cluster, CLIENT_SIDE).await.expect_success();
     assert_eq!(published(&cluster).await, [&*own; 2]);
 
     // And back: what the manifest had and has no more is removed.
     managed.send(&cluster, CLIENT_SIDE).await.expect_success();
     assert_eq!(published(&cluster).await, ["", ""]);
-    let bundle = publish(&cluster).await;
+    let bundle = publish_new(&cluster).await;
     managed.send(&cluster, CLIENT_SIDE).await.expect_success();
     assert_eq!(published(&cluster).await, [&*bundle; 2]);
 }
@@ -157,7 +157,7 @@ async fn fault_26_a_ca_bundle_that_kubectl_has_forgotten_stays_when_the_manifest
     managed.send(&cluster, CLIENT_SIDE).await.expect_success();
 
     assert_eq!(published(&cluster).await, [&*given.bundle(); 2]);
-    let bundle = publish(&cluster).await;
+    let bundle = publish_new(&cluster).await;
     managed.send(&cluster, CLIENT_SIDE).await.expect_success();
     assert_eq!(published(&cluster).await, [&*bundle; 2]);
 }
@@ -171,7 +171,7 @@ async fn a_webhook_with_a_ca_bundle_is_not_renamed_on_the_servers_side() {
     items[0]["webhooks"][0]["name"] = json!("pods.pullpass.io");
     let renamed = Configurations { items };
     manifest.send(&cluster, SERVER_SIDE_BY_FLUX).await.expect_success();
-    publish(&cluster).await;
+    publish_new(&cluster).await;
 
     let refused = renamed.send(&cluster, SERVER_SIDE_BY_FLUX).await;
 
@@ -209,9 +209,14 @@ impl Configurations {
     }
 }
 
-/// Publishes a new authority as the controller does: by server-side apply of one field.
-async fn publish(cluster: &Cluster) -> String {
-    let bundle = STANDARD.encode(Authority::new("pullpass").pem());
+/// Publishes a new authority.
+async fn publish_new(cluster: &Cluster) -> String {
+    publish(cluster, &Authority::new("pullpass")).await
+}
+
+/// Publishes an authority as the controller does: by server-side apply of one field.
+pub async fn publish(cluster: &Cluster, authority: &Authority) -> String {
+    let bundle = STANDARD.encode(authority.pem());
     for (kind, webhook) in KINDS {
         try_publish(cluster, kind, webhook, &bundle).await.unwrap();
     }
@@ -236,7 +241,7 @@ async fn try_publish(
 }
 
 /// The caBundle of each of both, empty where there is none.
-async fn published(cluster: &Cluster) -> Vec<String> {
+pub async fn published(cluster: &Cluster) -> Vec<String> {
     let mut bundles = Vec::new();
     for (kind, _) in KINDS {
         let configuration = read(cluster, kind).await;
