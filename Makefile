@@ -28,7 +28,7 @@ release: ## Build as shipped
 control-plane: ## Build etcd, kube-apiserver and the rest for the tests, once (or use KUBEBUILDER_ASSETS)
 	@echo "control plane: $$(tests/cluster/build)"
 
-certs: build ## Make a development CA and serving certificate under certs/ (FORCE=1: replace what is there)
+certs: build ## Make a CA and serving certificate under certs/, for the overlay given-certificate (FORCE=1: replace what is there)
 	target/debug/pullpass certs --out certs $(if $(FORCE),--force) $(foreach name,$(CERT_NAMES),--dns $(name))
 
 docs: build ## Write what is generated: docs/configuration.md and docs/config.schema.json

@@ -38,6 +38,43 @@ fn the_table_of_the_readme_is_in_order() {
     assert_eq!(parsed.warnings, []);
 }
 
+/// A link to a file of the repository, and to a heading in it.
+#[rstest]
+#[case("README.md")]
+#[case("CHANGELOG.md")]
+#[case("CONTRIBUTING.md")]
+#[case("certs/README.md")]
+#[case("docs/operations.md")]
+#[case("docs/security.md")]
+#[case("docs/alternatives.md")]
+#[case("docs/configuration.md")]
+fn links_lead_somewhere(#[case] path: &str) {
+    let text = read(path);
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    for target in targets.filter(|target| !target.contains("://")) {
+        let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+        let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+        let file = if file.is_empty() { path.into() } else { folder.join(file) };
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+        assert!(here.exists(), "{path}: `{target}`: there is no {}", file.display());
+        if !heading.is_empty() {
+            let there = read(&file.to_string_lossy());
+            let headings: Vec<String> = there
+                .lines()
+                .filter(|line| line.starts_with('#'))
+                .map(|line| anchor(line.trim_start_matches('#').trim()))
+                .collect();
+            assert!(headings.iter().any(|it| it == heading), "{path}: `{target}`: {headings:?}");
+        }
+    }
+}
+
+/// A heading as the address in a page.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
 #[rstest]
 #[case("deploy/base/kustomization.yaml", "newTag: {}\n")]
 #[case("Dockerfile", "ARG VERSION={}")]

@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use crate::cluster::{Cluster, SYSTEM_NAMESPACE};
+use crate::{
+    cluster::{Cluster, SYSTEM_NAMESPACE},
+    manifests::GIVEN_CERTIFICATE,
+};
 
 const CERT_MANAGER_CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cert-manager/crds");
 
@@ -19,8 +22,76 @@ async fn opt_in_is_accepted_strictly() {
 }
 
 #[tokio::test]
+async fn given_certificate_is_accepted_strictly() {
+    let cluster = Cluster::exclusive().await;
+    is_accepted_strictly(&cluster, GIVEN_CERTIFICATE).await;
+}
+
+#[tokio::test]
 async fn cert_manager_is_accepted_strictly() {
     let cluster = Cluster::exclusive().await;
+    install_cert_manager_kinds(&cluster).await;
+    is_accepted_strictly(&cluster, "cert-manager").await;
+}
+
+/// As docs/operations.md has it.
+#[tokio::test]
+async fn an_overlay_of_ones_own_renders() {
+    let cluster = Cluster::exclusive().await;
+    let kustomization = "\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../pullpass/deploy/overlays/cluster-wide
+configMapGenerator:
+  - name: pullpass
+    namespace: pullpass-system
+    behavior: replace
+    files: [config.yaml]
+images:
+  - name: pullpass
+    newName: registry.example.com/tools/pullpass
+patches:
+  - target: {kind: Deployment, name: pullpass-controller}
+    patch: |-
+      - op: add
+        path: /spec/template/spec/containers/0/args/-
+        value: --certificate-lifetime=7d
+";
+    let yaml = cluster.render_own(kustomization).await.expect_success();
+
+    let image = format!("image: registry.example.com/tools/pullpass:{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(yaml.matches(&image).count(), 2, "{yaml}");
+    for argument in ["controller", "--certificates=managed", "--certificate-lifetime=7d"] {
+        assert_eq!(yaml.matches(&format!("        - {argument}\n")).count(), 1, "{yaml}");
+    }
+}
+
+#[tokio::test]
+async fn opt_in_and_cert_manager_render_together() {
+    let cluster = Cluster::exclusive().await;
+    let yaml = cluster.render_own(&with_components(&["opt-in", "cert-manager"])).await;
+    let yaml = yaml.expect_success();
+
+    assert!(yaml.contains("    scope: optIn\n"), "{yaml}");
+    assert_eq!(yaml.matches("--certificates=external").count(), 1, "{yaml}");
+    assert!(yaml.contains("cert-manager.io/inject-ca-from"), "{yaml}");
+}
+
+#[tokio::test]
+async fn a_certificate_has_one_master() {
+    let cluster = Cluster::exclusive().await;
+    for components in
+        [["managed-certificates", "cert-manager"], ["cert-manager", "managed-certificates"]]
+    {
+        let output = cluster.render_own(&with_components(&components)).await;
+        assert!(!output.success, "{}", output.stdout);
+        assert!(output.stderr.contains("pullpass-controller-certificates"), "{}", output.stderr);
+    }
+}
+
+/// Makes the kinds of cert-manager known, with nobody who minds them.
+pub async fn install_cert_manager_kinds(cluster: &Cluster) {
     let output = Command::new(CERT_MANAGER_CRDS).output().unwrap();
     let folder = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -28,8 +99,16 @@ async fn cert_manager_is_accepted_strictly() {
     cluster.kubectl(&["apply", "--server-side", "-f", folder], None).await.expect_success();
     let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
     cluster.kubectl(&established, None).await.expect_success();
+}
 
-    is_accepted_strictly(&cluster, "cert-manager").await;
+fn with_components(components: &[&str]) -> String {
+    let listed =
+        components.iter().map(|name| format!("  - ../pullpass/deploy/components/{name}\n"));
+    format!(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
+         resources: [../pullpass/deploy/base]\ncomponents:\n{}",
+        listed.collect::<String>()
+    )
 }
 
 async fn is_accepted_strictly(cluster: &Cluster, overlay: &str) {

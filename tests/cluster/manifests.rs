@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
     endpoint::Endpoint,
-    in_force,
+    in_force, kubectl,
     pki::Authority,
 };
 
@@ -26,8 +26,13 @@ const FOUNDATION: [&str; 7] = [
     "RoleBinding",
     "ConfigMap",
 ];
-const MUTATING: &str = "MutatingWebhookConfiguration";
-const VALIDATING: &str = "ValidatingWebhookConfiguration";
+/// The kinds of webhook configurations. The manifests have one of each, called `pullpass`.
+pub const MUTATING: &str = "MutatingWebhookConfiguration";
+pub const VALIDATING: &str = "ValidatingWebhookConfiguration";
+/// The administrator's own overlay, in a [`workplace`].
+pub const OWN_OVERLAY: &str = "my-cluster/kustomization.yaml";
+/// The overlay whose certificate comes from files.
+pub const GIVEN_CERTIFICATE: &str = "given-certificate";
 
 /// A rendered overlay.
 #[derive(Debug, Clone)]
@@ -54,16 +59,31 @@ impl Manifests {
 }
 
 impl Cluster {
-    /// Renders `deploy/overlays/OVERLAY` with a certificate made for it: the user's own in `certs/` is
-    /// neither needed nor read.
+    /// Renders `deploy/overlays/OVERLAY` of a fresh checkout. Only the overlay [`GIVEN_CERTIFICATE`] finds
+    /// a certificate in `certs/`, one made for it.
     pub async fn render(&self, overlay: &str) -> Manifests {
-        let copy = copy_of_deploy();
-        let folder = copy.path().join("deploy/overlays").join(overlay);
-        let folder = folder.to_str().expect("the path is UTF-8");
-        let yaml = self.kubectl(&["kustomize", folder], None).await.expect_success();
+        let checkout = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+        check_out(checkout.path());
+        if overlay == GIVEN_CERTIFICATE {
+            make_certs(checkout.path());
+        }
+        let folder = checkout.path().join("deploy/overlays").join(overlay);
+        let yaml = self.kustomize(&folder).await.expect_success();
         let objects = serde_saphyr::from_multiple(&yaml)
             .unwrap_or_else(|error| panic!("kustomize wrote no YAML for {overlay}: {error}"));
         Manifests { yaml, objects }
+    }
+
+    /// Renders an overlay of the administrator's own.
+    pub async fn render_own(&self, kustomization: &str) -> kubectl::Output {
+        let workplace = workplace();
+        fs::write(workplace.path().join(OWN_OVERLAY), kustomization).expect("it is written");
+        self.kustomize(&workplace.path().join("my-cluster")).await
+    }
+
+    async fn kustomize(&self, folder: &Path) -> kubectl::Output {
+        let folder = folder.to_str().expect("the path is UTF-8");
+        self.kubectl(&["kustomize", folder], None).await
     }
 
     /// Applies what the webhook needs before it starts: its namespace, ServiceAccount, rights and
@@ -116,23 +136,36 @@ pub fn client_config(endpoint: &impl Endpoint, path: &str) -> Value {
     })
 }
 
-/// `deploy/` and `certs/` as the repository has them, and a certificate as `make certs` makes one.
-fn copy_of_deploy() -> tempfile::TempDir {
-    let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+/// A folder as docs/operations.md has it: a checkout called `pullpass`, and beside it `my-cluster` with
+/// a configuration, which lacks its [`OWN_OVERLAY`].
+pub fn workplace() -> tempfile::TempDir {
+    let workplace = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+    check_out(&workplace.path().join("pullpass"));
+    let own = workplace.path().join("my-cluster");
+    fs::create_dir(&own).expect("the folder is made");
+    let config = Path::new(REPOSITORY).join("examples/config.yaml");
+    fs::copy(config, own.join("config.yaml")).expect("the configuration is written");
+    workplace
+}
+
+/// Copies `deploy/` and `certs/` as the repository has them: without the user's own certificate.
+fn check_out(target: &Path) {
     let repository = Path::new(REPOSITORY);
-    copy_folder(&repository.join("deploy"), &copy.path().join("deploy"), &|_| true);
-    let certs = copy.path().join("certs");
-    copy_folder(&repository.join("certs"), &certs, &|file| {
+    copy_folder(&repository.join("deploy"), &target.join("deploy"), &|_| true);
+    copy_folder(&repository.join("certs"), &target.join("certs"), &|file| {
         file.extension().is_some_and(|extension| extension == "yaml")
     });
+}
+
+/// A certificate as `make certs` makes one.
+fn make_certs(checkout: &Path) {
     let authority = Authority::new("pullpass-tests");
     let leaf = authority.issue(&["pullpass-webhook.pullpass-system.svc"]);
     for (name, content) in
         [("ca.crt", authority.pem()), ("tls.crt", leaf.certificate), ("tls.key", leaf.key)]
     {
-        fs::write(certs.join(name), content).expect("the certificate is written");
+        fs::write(checkout.join("certs").join(name), content).expect("the certificate is written");
     }
-    copy
 }
 
 fn copy_folder(from: &Path, to: &Path, wanted: &dyn Fn(&PathBuf) -> bool) {
