@@ -1,11 +1,12 @@
 //! Logs and metrics: what an operator sees from outside.
 
 pub mod admission;
+pub mod controller;
 pub mod families;
 pub mod logs;
 pub mod metrics;
 pub mod throttle;
 
 pub use families::{CounterGrid, Counters, Gauges, Label, Latencies, OPENMETRICS, label};
-pub use metrics::Metrics;
+pub use metrics::{Component, Metrics};
 pub use throttle::Throttle;
