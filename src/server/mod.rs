@@ -27,7 +27,7 @@ pub use admin::admin_router;
 pub use body::{BodyError, BodyReader, BufferedBody};
 pub use content::{ContentError, check_json};
 pub use listen::{BindError, Bound, ServeError, Serving};
-pub use options::{Limits, ShutdownTimes, parse_duration};
+pub use options::{Limits, ShutdownTimes, parse_duration, parse_lifetime};
 pub use process::Process;
 pub use readiness::{Readiness, ReadyHandle};
 pub use respond::{Reason, failure};
