@@ -116,6 +116,16 @@ impl NewWebhook {
         self
     }
 
+    /// With the certificate that the controller stores, and the flags of the manifests.
+    pub fn certificate_of_controller(mut self) -> Self {
+        self.tls = vec![
+            "--tls-secret=pullpass-system/pullpass-tls".into(),
+            "--webhook-configuration=pullpass".into(),
+            "--server-name=pullpass-webhook.pullpass-system.svc".into(),
+        ];
+        self
+    }
+
     /// With the certificate in these files.
     pub fn certificate_files(mut self, certificate: &Path, key: &Path) -> Self {
         self.tls = vec![flag("tls-cert", certificate), flag("tls-key", key)];
