@@ -11,5 +11,5 @@ use std::sync::Arc;
 
 /// What the leader does, until it is dropped with the end of its term.
 pub async fn run(_client: Client, _options: CertificateOptions, _metrics: Arc<Metrics>) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
