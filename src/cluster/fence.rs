@@ -136,8 +136,8 @@ mod tests {
         Api::default_namespaced(term.fenced(&server.client))
     }
 
-    fn in_a(millis: u64) -> Option<Instant> {
-        Some(Instant::now() + Duration::from_millis(millis))
+    fn in_a(millis: u64) -> Instant {
+        Instant::now() + Duration::from_millis(millis)
     }
 
     async fn write(objects: &Api<ConfigMap>) -> Result<ConfigMap, kube::Error> {
@@ -151,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn writes_pass_within_the_term_and_reads_always() {
         let server = Server::start(false);
-        let term = Term::until(in_a(60_000));
+        let term = Term::until(Some(in_a(60_000)));
         let objects = objects(&term, &server);
         write(&objects).await.unwrap();
         objects.get("a").await.unwrap();
@@ -168,7 +168,7 @@ mod tests {
             let term = Term::until(end);
             assert!(is_refused(&write(&objects(&term, &server)).await), "{end:?}");
         }
-        let dropped = objects(&Term::until(in_a(60_000)), &server);
+        let dropped = objects(&Term::until(Some(in_a(60_000))), &server);
         assert!(is_refused(&write(&dropped).await));
         assert_eq!(server.requests(), 0);
     }
@@ -176,9 +176,9 @@ mod tests {
     #[tokio::test]
     async fn a_write_in_flight_ends_with_the_term_and_not_before() {
         let server = Server::start(true);
-        let (began, term) = (Instant::now(), Term::until(in_a(50)));
+        let (began, term) = (Instant::now(), Term::until(Some(in_a(50))));
         let objects = objects(&term, &server);
-        let (outcome, ()) = tokio::join!(write(&objects), async { term.extend(in_a(200)) });
+        let (outcome, ()) = tokio::join!(write(&objects), async { term.extend(Some(in_a(200))) });
         assert!(is_refused(&outcome));
         assert!(began.elapsed() >= Duration::from_millis(200));
         assert_eq!(server.requests(), 1);
@@ -187,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn stepping_down_ends_a_write_in_flight_at_once() {
         let server = Server::start(true);
-        let term = Term::until(in_a(3_600_000));
+        let term = Term::until(Some(in_a(3_600_000)));
         let objects = objects(&term, &server);
         let (outcome, ()) = tokio::join!(write(&objects), async {
             while server.requests() == 0 {

@@ -38,7 +38,9 @@ fn the_reference_names_every_field_of_the_example() {
 #[case("powershell")]
 fn completions_know_every_subcommand(#[case] shell: &str) {
     let script = pullpass(&["completions", shell]).run().done();
-    for subcommand in ["check", "match", "explain", "inject", "certs", "schema"] {
+    for subcommand in
+        ["webhook", "controller", "check", "match", "explain", "inject", "certs", "schema"]
+    {
         assert!(script.contains(subcommand), "{shell}: {subcommand}");
     }
 }
@@ -49,6 +51,8 @@ fn there_is_a_manual_page_for_each_subcommand() {
     pullpass(&["man", "--out"]).arg(dir.path()).run().done();
     for page in [
         "pullpass.1",
+        "pullpass-webhook.1",
+        "pullpass-controller.1",
         "pullpass-check.1",
         "pullpass-match.1",
         "pullpass-explain.1",

@@ -17,6 +17,19 @@ use rstest::rstest;
 #[case(&["certs", "--out", "x"])]
 #[case(&["certs", "--out", "x", "--dns", "a", "--days", "0"])]
 #[case(&["completions", "tcsh"])]
+#[case(&["controller", "--lease-renew-deadline", "15s"])]
+#[case(&["controller", "--lease-retry-period", "10s"])]
+#[case(&["controller", "--lease-retry-period", "0s"])]
+#[case(&["controller", "--lease-name", "Lease"])]
+#[case(&["controller", "--namespace", "a.b"])]
+#[case(&["controller", "--certificates", "none"])]
+#[case(&["controller", "--certificate-name", "a_b"])]
+#[case(&["controller", "--ca-lifetime", "0d"])]
+#[case(&["controller", "--ca-lifetime", "101y"])]
+#[case(&["controller", "--ca-lifetime", "30d"])]
+#[case(&["controller", "--ca-renewal-percent", "9"])]
+#[case(&["controller", "--certificate-renewal-percent", "96"])]
+#[case(&["controller", "--ca-secret", "pullpass-tls"])]
 fn wrong_usage_ends_with_2_and_prints_nothing_to_standard_output(#[case] args: &[&str]) {
     let outcome = pullpass(args).run();
     assert_eq!((outcome.code, &*outcome.stdout), (2, ""), "{}", outcome.stderr);
@@ -24,6 +37,7 @@ fn wrong_usage_ends_with_2_and_prints_nothing_to_standard_output(#[case] args: &
 }
 
 #[rstest]
+#[case("controller")]
 #[case("check")]
 #[case("match")]
 #[case("explain")]
