@@ -19,8 +19,6 @@ use crate::{
 };
 
 const SOON: Duration = Duration::from_secs(30);
-/// These rights go with `--webhook-configuration`, which the webhook of these tests runs without.
-const ONLY_WITH_WEBHOOK_CONFIGURATION: &str = "admissionregistration.k8s.io";
 
 /// One verb on one resource, as a rule of the manifests grants it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +35,8 @@ async fn fault_52_all_that_is_granted_is_used_and_nothing_else_is_asked_for() {
 
     use_everything(&cluster, &webhook).await;
 
-    let mut granted: BTreeSet<Right> =
+    let granted: BTreeSet<Right> =
         roles(&cluster.render("cluster-wide").await).into_iter().flat_map(rights).collect();
-    granted.retain(|right| right.group != ONLY_WITH_WEBHOOK_CONFIGURATION);
     let calls = cluster.audit_events(|event| event.user.username == USER);
     let refused: Vec<_> = calls.iter().filter(|call| call.response_status.code == 403).collect();
     assert!(refused.is_empty(), "{refused:#?}");
@@ -56,8 +53,7 @@ async fn fault_52_each_right_taken_away_is_missed() {
     let cluster = Cluster::exclusive().await;
     let manifests = cluster.render("cluster-wide").await;
     for role in roles(&manifests) {
-        let used = |right: &Right| right.group != ONLY_WITH_WEBHOOK_CONFIGURATION;
-        for right in rights(role).into_iter().filter(used) {
+        for right in rights(role) {
             let webhook = new(&cluster).await;
             cluster.apply(&without(role, &right)).await;
             is_granted(&cluster, &right, false).await;
