@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod config_file;
 mod config_map;
+mod controller;
 mod diagnostics;
 mod explain;
 mod explanation;
@@ -16,6 +17,7 @@ pub mod manifests;
 mod matches;
 mod namespace;
 mod output;
+mod process;
 mod reference;
 mod schema;
 mod webhook;
@@ -43,6 +45,7 @@ Colour is used on a terminal, unless NO_COLOR is set.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Webhook(Box<webhook::WebhookArgs>),
+    Controller(Box<controller::ControllerArgs>),
     Check(check::Check),
     Match(matches::Match),
     Explain(explain::Explain),
@@ -61,7 +64,7 @@ pub fn main() -> ExitCode {
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let is_service = matches!(self, Self::Webhook(_));
+        let is_service = matches!(self, Self::Webhook(_) | Self::Controller(_));
         match self.dispatch() {
             // Whoever read the output wanted no more of it.
             Err(error) if !is_service && is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
@@ -73,6 +76,7 @@ impl Command {
         match self {
             Self::Check(check) => return check.run(),
             Self::Webhook(args) => webhook::run(*args),
+            Self::Controller(args) => controller::run(*args),
             Self::Match(matches) => matches.run(),
             Self::Explain(explain) => explain.run(),
             Self::Inject(inject) => inject.run(),

@@ -1,15 +1,15 @@
 //! `pullpass webhook`: arguments -> checked options -> the running process.
 
+use super::process::{self, ProcessArgs};
 use crate::{
     cluster::ObjectName,
     server::{Limits, ShutdownTimes, parse_duration},
-    telemetry::{self, logs::LogFormat},
     webhook::{
-        process::{self, ConfigOrigin, Options},
+        process::{ConfigOrigin, Options, serve},
         tls::{CertificateOrigin, ClientOptions, TlsOptions},
     },
 };
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{ArgGroup, Args, builder::BoolishValueParser, value_parser};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -26,32 +26,11 @@ pub struct WebhookArgs {
     certificate: CertificateArgs,
     #[command(flatten)]
     clients: ClientArgs,
-    /// The kubeconfig of the cluster [default: the Pod's ServiceAccount; with --config-map or --tls-secret also KUBECONFIG]
-    #[arg(long, value_name = "FILE", env = "PULLPASS_KUBECONFIG")]
-    kubeconfig: Option<PathBuf>,
     /// Where AdmissionReviews are answered, over HTTPS
     #[arg(long, value_name = "ADDR", env = "PULLPASS_LISTEN", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
-    /// Where /livez, /readyz and /metrics are answered, over plain HTTP
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "PULLPASS_ADMIN_LISTEN",
-        default_value = "0.0.0.0:8080"
-    )]
-    admin_listen: SocketAddr,
-    /// What is logged: error, warn, info, debug, trace, or directives such as pullpass=debug
-    #[arg(long, value_name = "LEVEL", env = "PULLPASS_LOG_LEVEL", default_value = "info")]
-    log_level: String,
-    /// How log lines are written
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "PULLPASS_LOG_FORMAT",
-        value_enum,
-        default_value = "text"
-    )]
-    log_format: LogFormat,
+    #[command(flatten)]
+    process: ProcessArgs,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -150,9 +129,6 @@ struct LimitArgs {
     /// After SIGTERM: not ready, and still serving
     #[arg(long, env = "PULLPASS_SHUTDOWN_DELAY", value_parser = parse_duration, default_value = "5s")]
     shutdown_delay: Duration,
-    /// After that: the time for requests in flight to finish
-    #[arg(long, env = "PULLPASS_SHUTDOWN_GRACE", value_parser = parse_duration, default_value = "20s")]
-    shutdown_grace: Duration,
 }
 
 fn dns_name(text: &str) -> Result<String, String> {
@@ -196,17 +172,13 @@ impl LimitArgs {
             ..Limits::default()
         }
     }
-
-    fn shutdown(&self) -> ShutdownTimes {
-        ShutdownTimes { delay: self.shutdown_delay, grace: self.shutdown_grace }
-    }
 }
 
 /// Runs the webhook until a signal ends it.
 pub fn run(args: WebhookArgs) -> anyhow::Result<()> {
-    telemetry::logs::start(&args.log_level, args.log_format)?;
-    let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
-    runtime.block_on(process::serve(args.options()?))
+    let logging = args.process.logging();
+    let options = args.options()?;
+    process::run(&logging, serve(options))
 }
 
 impl WebhookArgs {
@@ -219,11 +191,14 @@ impl WebhookArgs {
                 certificate: self.certificate.origin()?,
                 clients: self.clients.options(),
             },
-            kubeconfig: self.kubeconfig,
+            kubeconfig: self.process.kubeconfig,
             listen: self.listen,
-            admin_listen: self.admin_listen,
+            admin_listen: self.process.admin_listen,
             limits: self.limits.limits(),
-            shutdown: self.limits.shutdown(),
+            shutdown: ShutdownTimes {
+                delay: self.limits.shutdown_delay,
+                grace: self.process.shutdown_grace,
+            },
         })
     }
 }

@@ -36,6 +36,17 @@ pub enum ClientError {
 
 /// Connects by this kubeconfig, else by the environment: `KUBECONFIG`, or a Pod's ServiceAccount.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
+    Client::try_from(config(kubeconfig).await?).map_err(ClientError::Build)
+}
+
+/// The same, and each request is sent once: "try again later" is an answer.
+pub async fn connect_without_retries(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
+    let mut config = config(kubeconfig).await?;
+    config.default_retry = false;
+    Client::try_from(config).map_err(ClientError::Build)
+}
+
+async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
     let mut config = match kubeconfig {
         Some(path) => from_file(path)
             .await
@@ -44,7 +55,7 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
-    Client::try_from(config).map_err(ClientError::Build)
+    Ok(config)
 }
 
 async fn from_file(path: &Path) -> Result<Config, kube::config::KubeconfigError> {

@@ -2,6 +2,9 @@
 
 pub mod client;
 pub mod events;
+pub mod fence;
+pub mod leader;
+pub mod lease;
 pub mod name;
 pub mod namespaces;
 pub mod single;

@@ -15,7 +15,7 @@ mod text;
 
 pub use compile::{Config, Hit, HitRole};
 pub use entry::{Entry, Source};
-pub use kubernetes_names::{is_dns_label, is_dns_subdomain};
+pub use kubernetes_names::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain};
 pub use namespaces::{Denial, Grant, NamespaceRule};
 pub use parse::{MAX_CONFIG_BYTES, Parsed, parse};
 pub use problem::{ConfigError, Place, Problem};

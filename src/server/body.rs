@@ -156,7 +156,10 @@ mod tests {
             body_timeout: Duration::from_millis(50),
             ..Limits::default()
         };
-        BodyReader::new(&limits, Arc::new(Metrics::new("test")))
+        BodyReader::new(
+            &limits,
+            Arc::new(Metrics::new("test", crate::telemetry::Component::Webhook)),
+        )
     }
 
     fn frames(frames: &[&'static str]) -> Body {

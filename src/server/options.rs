@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use thiserror::Error;
 
 /// Between two requests at the admin listener.
@@ -96,27 +96,65 @@ impl Default for ShutdownTimes {
 
 /// Why a text is no duration.
 #[derive(Debug, Error)]
-#[error("`{text}` is not a duration: {reason}; write e.g. 500ms, 5s or 2m")]
-pub struct DurationError {
-    text: String,
-    reason: String,
+pub enum DurationError {
+    /// Of a deadline or a delay.
+    #[error("`{text}` is not a duration: {reason}; write e.g. 500ms, 5s or 2m")]
+    Deadline {
+        /// As it was given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Of something that is kept.
+    #[error("`{text}` is not a lifetime: {reason}; write e.g. 36h, 30d or 365d")]
+    Lifetime {
+        /// As it was given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longer than any deadline here needs, and short enough that a point in time can be told.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = DAY;
+/// A hundred years.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * DAY.as_secs());
 
 /// Reads a duration such as `500ms`, `5s`, `2m` or `1h 30m`, from nothing to a day.
 ///
 /// # Errors
 /// If it is none.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let refused = |reason: String| DurationError { text: text.to_owned(), reason };
+    let refused = |reason: String| DurationError::Deadline { text: text.to_owned(), reason };
     let signed = SignedDuration::from_str(text).map_err(|error| refused(error.to_string()))?;
-    match Duration::try_from(signed) {
-        Ok(duration) if duration > LONGEST => Err(refused("it is longer than a day".to_owned())),
-        Ok(duration) => Ok(duration),
-        Err(_) => Err(refused("it is negative".to_owned())),
+    match positive(signed).map_err(refused)? {
+        duration if duration > LONGEST => Err(refused("it is longer than a day".to_owned())),
+        duration => Ok(duration),
     }
+}
+
+/// Reads the lifetime of something that is kept, such as `36h`, `30d` or `52w`; a day has 24
+/// hours. From more than nothing to 100 years.
+///
+/// # Errors
+/// If it is none.
+pub fn parse_lifetime(text: &str) -> Result<Duration, DurationError> {
+    let refused = |reason: String| DurationError::Lifetime { text: text.to_owned(), reason };
+    let read = Span::from_str(text);
+    let signed = read.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    let signed = signed.map_err(|error| refused(error.to_string()))?;
+    match positive(signed).map_err(refused)? {
+        lifetime if lifetime.is_zero() => Err(refused("it is nothing".to_owned())),
+        lifetime if lifetime > LONGEST_LIFETIME => {
+            Err(refused("it is longer than 100 years".to_owned()))
+        }
+        lifetime => Ok(lifetime),
+    }
+}
+
+fn positive(signed: SignedDuration) -> Result<Duration, String> {
+    Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
 }
 
 #[cfg(test)]
@@ -137,6 +175,21 @@ mod tests {
         for text in ["", "5", "-5s", "five", "1 parsec", "25h"] {
             let error = parse_duration(text).unwrap_err().to_string();
             assert!(error.contains("write e.g. 500ms"), "{error}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_are_read_in_days_too() {
+        for (text, hours) in
+            [("30d", 720), ("365d", 8_760), ("1d 12h", 36), ("2w", 336), ("36h", 36)]
+        {
+            let expected = Duration::from_secs(hours * 3_600);
+            assert_eq!(parse_lifetime(text).unwrap(), expected, "{text}");
+        }
+        assert!(parse_lifetime("36500d").is_ok());
+        for text in ["", "0s", "0d", "-1d", "30", "36501d", "1mo", "99999999999d"] {
+            let error = parse_lifetime(text).unwrap_err().to_string();
+            assert!(error.contains("write e.g. 36h, 30d"), "{error}");
         }
     }
 }

@@ -36,7 +36,8 @@ impl Shutdown {
         self.0.closing.store(true, Ordering::Relaxed);
     }
 
-    /// From now on no connection is accepted, and listeners end once requests in flight have.
+    /// From now on no connection is accepted, and listeners end once requests in flight have. A leader
+    /// gives up its Lease.
     pub fn begin_draining(&self) {
         self.begin_closing();
         self.0.draining.cancel();

@@ -60,10 +60,10 @@ impl<E: Into<BoxError>> Outcome for Result<(), E> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Runs until it is aborted when the listeners have ended.
+    /// Runs until it is aborted when the draining tasks have ended.
     Background,
     /// Ends by itself once draining has begun.
-    Listener,
+    Draining,
 }
 
 /// Owns every long task.
@@ -80,7 +80,7 @@ impl Tasks {
     }
 
     /// Starts a task that runs for the life of the process: a watch, a reload loop. It is aborted
-    /// when the listeners have ended; its end before that stops the process.
+    /// when the draining tasks have ended; its end before that stops the process.
     pub fn spawn<F>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output: Outcome> + Send + 'static,
@@ -88,12 +88,13 @@ impl Tasks {
         self.start(name, Kind::Background, task);
     }
 
-    /// Starts a listener: a task that ends by itself once draining has begun.
-    pub fn spawn_listener<F>(&mut self, name: &'static str, task: F)
+    /// Starts a task that ends by itself once draining has begun, and in its own time: a listener, an
+    /// election.
+    pub fn spawn_draining<F>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output: Outcome> + Send + 'static,
     {
-        self.start(name, Kind::Listener, task);
+        self.start(name, Kind::Draining, task);
     }
 
     fn start<F>(&mut self, name: &'static str, kind: Kind, task: F)
@@ -104,7 +105,7 @@ impl Tasks {
         self.names.insert(handle.id(), (name, kind));
     }
 
-    /// Runs until all listeners have drained, then ends the other tasks and joins them.
+    /// Runs until all draining tasks have ended, then ends the other tasks and joins them.
     ///
     /// `orderly` is [`shut_down_on`](super::shut_down_on) or alike: it returns only if the end is to
     /// be at once.
@@ -117,15 +118,15 @@ impl Tasks {
         orderly: impl Future<Output = Aborted>,
     ) -> Result<(), TaskError> {
         let outcome = tokio::select! {
-            outcome = self.listeners_end(shutdown) => outcome,
+            outcome = self.drained(shutdown) => outcome,
             aborted = orderly => Err(aborted.into()),
         };
         self.set.shutdown().await;
         outcome
     }
 
-    async fn listeners_end(&mut self, shutdown: &Shutdown) -> Result<(), TaskError> {
-        while self.names.values().any(|(_, kind)| *kind == Kind::Listener) {
+    async fn drained(&mut self, shutdown: &Shutdown) -> Result<(), TaskError> {
+        while self.names.values().any(|(_, kind)| *kind == Kind::Draining) {
             let Some(joined) = self.set.join_next_with_id().await else {
                 return Ok(());
             };
@@ -134,8 +135,8 @@ impl Tasks {
                 Err(error) => (error.id(), Err(error)),
             };
             let (name, kind) = self.names.remove(&id).unwrap_or(("unknown", Kind::Background));
-            judge(name, outcome, kind == Kind::Listener && shutdown.is_draining())?;
-            debug!(name, "listener drained");
+            judge(name, outcome, kind == Kind::Draining && shutdown.is_draining())?;
+            debug!(name, "drained");
         }
         Ok(())
     }
@@ -166,7 +167,7 @@ mod tests {
 
     fn with_listener() -> Tasks {
         let mut tasks = Tasks::new();
-        tasks.spawn_listener("listener", pending::<io::Result<()>>());
+        tasks.spawn_draining("listener", pending::<io::Result<()>>());
         tasks
     }
 
@@ -196,14 +197,14 @@ mod tests {
     #[tokio::test]
     async fn a_listener_may_end_only_while_draining() {
         let mut early = Tasks::new();
-        early.spawn_listener("listener", ready(Ok::<(), io::Error>(())));
+        early.spawn_draining("listener", ready(Ok::<(), io::Error>(())));
         assert!(matches!(run(early).await, Err(TaskError::Ended { .. })));
 
         let shutdown = Shutdown::new();
         let mut tasks = Tasks::new();
         let draining = shutdown.clone();
         tasks.spawn("watch", pending::<io::Result<()>>());
-        tasks.spawn_listener("listener", async move {
+        tasks.spawn_draining("listener", async move {
             draining.draining().await;
             Ok::<(), io::Error>(())
         });

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use super::admission::{AdmissionMetrics, ConfigMetrics};
 pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
 use super::certificates::CertificateMetrics;
+use super::controller::ControllerMetrics;
 use super::families::{CounterGrid, Counters, Gauges, label};
 pub use super::tls::{Load, TlsMetrics};
 
@@ -144,7 +145,16 @@ label! {
     }
 }
 
-/// Every metric of the process.
+/// Which of the program's two processes this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// `pullpass webhook`
+    Webhook,
+    /// `pullpass controller`
+    Controller,
+}
+
+/// Every metric of the program. Those of the other process are counted like these, and not exposed.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -158,20 +168,28 @@ pub struct Metrics {
     pub config: ConfigMetrics,
     /// Of the certificates that the controller looks after.
     pub certificates: CertificateMetrics,
+    /// Of the controller.
+    pub controller: ControllerMetrics,
 }
 
 impl Metrics {
-    /// Registers every family. `version` is the program's.
-    pub fn new(version: &'static str) -> Self {
-        let mut registry = Registry::with_prefix("pullpass");
+    /// Registers the families of this process. `version` is the program's.
+    pub fn new(version: &'static str, component: Component) -> Self {
+        let mut exposed = Registry::with_prefix("pullpass");
+        let mut hidden = Registry::default();
         let build = Info::new([("version", version)]);
-        registry.register("build", "The program's version", build);
-        let server = ServerMetrics::register(&mut registry);
-        let tls = TlsMetrics::register(&mut registry);
-        let admission = AdmissionMetrics::register(&mut registry);
-        let config = ConfigMetrics::register(&mut registry);
-        let certificates = CertificateMetrics::register(&mut registry);
-        Self { registry, server, tls, admission, config, certificates }
+        exposed.register("build", "The program's version", build);
+        let server = ServerMetrics::register(&mut exposed);
+        let (webhook, controller) = match component {
+            Component::Webhook => (&mut exposed, &mut hidden),
+            Component::Controller => (&mut hidden, &mut exposed),
+        };
+        let tls = TlsMetrics::register(webhook);
+        let admission = AdmissionMetrics::register(webhook);
+        let config = ConfigMetrics::register(webhook);
+        let certificates = CertificateMetrics::register(controller);
+        let controller = ControllerMetrics::register(controller);
+        Self { registry: exposed, server, tls, admission, config, certificates, controller }
     }
 
     /// All metrics in the OpenMetrics text format.
@@ -244,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_exposition_is_open_metrics_with_our_prefix() {
-        let metrics = Metrics::new("1.2.3");
+        let metrics = Metrics::new("1.2.3", Component::Webhook);
         metrics.server.requests.inc(Endpoint::of("/mutate"), Code::of(200));
         let text = metrics.encode().unwrap();
         for line in [
@@ -255,6 +273,24 @@ mod tests {
             "# EOF\n",
         ] {
             assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn each_process_exposes_its_own_families() {
+        let text = |component| Metrics::new("1.2.3", component).encode().unwrap();
+        let (webhook, controller) = (text(Component::Webhook), text(Component::Controller));
+        for (family, is_of_webhook, is_of_controller) in [
+            ("pullpass_ready 0\n", true, true),
+            ("pullpass_connections{", true, true),
+            ("pullpass_reviews_total{", true, false),
+            ("pullpass_config_refused 0\n", true, false),
+            ("pullpass_certificate_refused 0\n", true, false),
+            ("pullpass_leader 0\n", false, true),
+            ("pullpass_leader_transitions_total{transition=\"lost\"} 0\n", false, true),
+        ] {
+            assert_eq!(webhook.contains(family), is_of_webhook, "{family}");
+            assert_eq!(controller.contains(family), is_of_controller, "{family}");
         }
     }
 }

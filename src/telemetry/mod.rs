@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod certificates;
+pub mod controller;
 pub mod families;
 pub mod logs;
 pub mod metrics;
@@ -9,5 +10,5 @@ pub mod throttle;
 pub mod tls;
 
 pub use families::{CounterGrid, Counters, Gauges, Label, Latencies, OPENMETRICS, label};
-pub use metrics::Metrics;
+pub use metrics::{Component, Metrics};
 pub use throttle::Throttle;

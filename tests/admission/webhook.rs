@@ -11,7 +11,7 @@ use pullpass::{
     cluster::{ObjectName, namespaces::Namespaces},
     config,
     server::{BodyReader, Limits},
-    telemetry::Metrics,
+    telemetry::{Component, Metrics},
     webhook::{ConfigSlot, WebhookState, router},
 };
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl Webhook {
 
     /// With this configuration in force, or none yet.
     pub fn with_config(yaml: Option<&str>) -> Self {
-        let metrics = Arc::new(Metrics::new("test"));
+        let metrics = Arc::new(Metrics::new("test", Component::Webhook));
         let config = Arc::new(ConfigSlot::default());
         if let Some(yaml) = yaml {
             config.install(config::parse(yaml).expect("the configuration is in order").config);

@@ -72,7 +72,8 @@ impl Cluster {
         self.kubeconfig_for_service_account(SYSTEM_NAMESPACE, "pullpass-webhook").await
     }
 
-    fn kubeconfig_through(&self, network: &Forwarder, original: &PathBuf) -> PathBuf {
+    /// The same kubeconfig, with the forwarder in place of the API server.
+    pub fn kubeconfig_through(&self, network: &Forwarder, original: &PathBuf) -> PathBuf {
         let mut content = kubeconfig(original);
         content["clusters"][0]["cluster"]["server"] =
             format!("https://127.0.0.1:{}", network.port()).into();

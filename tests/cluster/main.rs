@@ -11,6 +11,7 @@
 mod audit;
 mod cluster;
 mod control_plane;
+mod controller;
 mod deployed;
 mod endpoint;
 mod eventually;
@@ -48,6 +49,7 @@ mod exclusions;
 mod fail_closed;
 mod injection;
 mod installation;
+mod leader_election;
 mod mountable_secrets;
 mod mounted_files;
 mod no_api_calls;

@@ -9,6 +9,7 @@ use k8s_openapi::{
             MutatingWebhookConfiguration, ValidatingAdmissionPolicy,
             ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
         },
+        coordination::v1::Lease,
         core::v1::{ConfigMap, Event, Namespace, Secret},
         rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
     },
@@ -60,6 +61,7 @@ pub async fn leftovers(cluster: &Cluster) {
     remove(&system::<ConfigMap>(cluster), &not_the_clusters_own).await;
     remove(&system::<Secret>(cluster), &every).await;
     remove(&system::<Event>(cluster), &every).await;
+    remove(&system::<Lease>(cluster), &every).await;
     namespaces(cluster).await;
 }
 

@@ -18,8 +18,8 @@ use pullpass::server::{
     BodyReader, Bound, Limits, Readiness, ReadyHandle, Serving, Shutdown, ShutdownTimes, TaskError,
     Tasks, admin_router, check_json, shut_down_on,
 };
-use pullpass::telemetry::Metrics;
 use pullpass::telemetry::metrics::Listener;
+use pullpass::telemetry::{Component, Metrics};
 use pullpass::tls::{ClientAuth, ServingCertificate, server_config};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -95,7 +95,7 @@ impl Site {
     ) -> Self {
         let mut limits = Limits::default();
         adjust(&mut limits);
-        let metrics = Arc::new(Metrics::new("test"));
+        let metrics = Arc::new(Metrics::new("test", Component::Webhook));
         let (shutdown, readiness) = (Shutdown::new(), Readiness::new());
         let certificate = Arc::new(ServingCertificate::default());
         let issued = new_certificate();
@@ -135,8 +135,8 @@ impl Site {
         let admin_app = admin_router(readiness.clone(), Arc::clone(&metrics));
 
         let mut tasks = Tasks::new();
-        tasks.spawn_listener("webhook listener", bound.serve(router(app), webhook));
-        tasks.spawn_listener("admin listener", admin_bound.serve(admin_app, admin));
+        tasks.spawn_draining("webhook listener", bound.serve(router(app), webhook));
+        tasks.spawn_draining("admin listener", admin_bound.serve(admin_app, admin));
         let ready = readiness.register("test");
         ready.ready();
         let (signals, received) = mpsc::unbounded();
