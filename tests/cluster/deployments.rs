@@ -1,6 +1,6 @@
 //! The two Deployments and what goes with them, so that neither lacks what the other has.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Command};
 
 use k8s_openapi::api::{
     apps::v1::Deployment, core::v1::Pod, networking::v1::NetworkPolicy,
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
-    manifests::Manifests,
+    manifests::{GIVEN_CERTIFICATE, Manifests},
 };
 
 const COMPONENTS: [&str; 2] = ["webhook", "controller"];
@@ -109,6 +109,27 @@ async fn both_are_kept_by_a_disruption_budget_and_fenced_by_a_network_policy() {
         let ports = policy.egress.iter().flatten().flat_map(|rule| rule.ports.iter().flatten());
         let ports: Vec<_> = ports.map(|port| json!(port.port)).collect();
         assert_eq!(ports, [443, 6443, 8443, 53, 53].map(|port| json!(port)), "{component}");
+    }
+}
+
+#[tokio::test]
+async fn the_program_knows_every_flag_that_it_is_given() {
+    let cluster = Cluster::exclusive().await;
+    for overlay in ["cluster-wide", GIVEN_CERTIFICATE] {
+        let manifests = cluster.render(overlay).await;
+        for component in COMPONENTS {
+            let pod = pod_of(&manifests, component).spec.expect("a Pod has a spec");
+            let arguments = pod.containers[0].args.clone().unwrap_or_default();
+            let help = Command::new(env!("CARGO_BIN_EXE_pullpass"))
+                .args([component, "--help"])
+                .output()
+                .unwrap();
+            let help = String::from_utf8(help.stdout).unwrap();
+            for argument in &arguments[1..] {
+                let flag = argument.split('=').next().unwrap_or_default();
+                assert!(help.contains(&format!("{flag} <")), "{component} {argument}: {help}");
+            }
+        }
     }
 }
 
