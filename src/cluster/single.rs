@@ -38,8 +38,23 @@ pub fn reason_of(error: &watcher::Error) -> String {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.message.clone(),
-        _ => error.to_string(),
+        // What is wrong with a connection is told by the last of these.
+        _ => chain(error),
     }
+}
+
+/// An error, and what it was caused by.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// Watches the object for ever. The same state may be told more than once.
