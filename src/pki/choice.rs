@@ -19,6 +19,8 @@ pub struct Published {
     pub server_name: String,
     /// Whom they trust.
     pub bundle: Result<Bundle, BundleError>,
+    /// Whether a webhook that these callers refuse has lost its purpose.
+    pub is_essential: bool,
 }
 
 /// Which of two certificates to serve.
@@ -35,40 +37,71 @@ pub enum Serve {
 pub struct Choice {
     /// Which certificate.
     pub serve: Serve,
-    /// Why callers refuse it, if they do.
+    /// Whether all callers that are essential accept it, and it is in its time.
+    pub is_accepted: bool,
+    /// Why a caller refuses it, if one does.
     pub unverified: Option<String>,
-    /// Why they would have refused the newest, if it is passed over.
+    /// Why a caller would have refused the newest, if it is passed over.
     pub passed_over: Option<String>,
 }
 
-/// Chooses between the newest good certificate and the one in force. One that all callers verify is
-/// preferred, and of two alike the newest; nobody's certificate is better than none.
+/// Chooses between the newest good certificate and the one in force. The one that more callers verify
+/// is preferred, and of two alike the newest; nobody's certificate is better than none.
 pub fn choose(
     newest: &Chain,
     in_force: Option<&Chain>,
     published: &[Published],
     now: SystemTime,
 ) -> Choice {
-    let Err(reason) = check(newest, published, now) else {
-        return Choice { serve: Serve::Newest, unverified: None, passed_over: None };
-    };
-    let keeps = in_force.is_some_and(|chain| check(chain, published, now).is_ok());
-    match keeps {
-        true => Choice { serve: Serve::InForce, unverified: None, passed_over: Some(reason) },
-        false => Choice { serve: Serve::Newest, unverified: Some(reason), passed_over: None },
+    let newest = Verdict::of(newest, published, now);
+    let in_force = in_force.map(|chain| Verdict::of(chain, published, now));
+    match in_force.filter(|in_force| in_force.accepting > newest.accepting) {
+        None => Choice {
+            serve: Serve::Newest,
+            is_accepted: newest.is_accepted,
+            unverified: newest.refusal,
+            passed_over: None,
+        },
+        Some(in_force) => Choice {
+            serve: Serve::InForce,
+            is_accepted: in_force.is_accepted,
+            unverified: in_force.refusal,
+            passed_over: newest.refusal,
+        },
     }
 }
 
-/// Whether every caller accepts the chain. Without any it only needs to be in its time.
-fn check(chain: &Chain, published: &[Published], now: SystemTime) -> Result<(), String> {
-    if chain.first().and_then(validity).is_some_and(|validity| now > validity.not_after) {
-        return Err("the certificate has expired; issue a new one".to_owned());
+/// What callers say of a chain.
+struct Verdict {
+    /// How many accept it. A chain in its time that nobody calls for has one in its favour.
+    accepting: usize,
+    /// Whether the essential ones do.
+    is_accepted: bool,
+    /// Why the first of the others refuses it.
+    refusal: Option<String>,
+}
+
+impl Verdict {
+    fn of(chain: &Chain, published: &[Published], now: SystemTime) -> Self {
+        if chain.first().and_then(validity).is_some_and(|validity| now > validity.not_after) {
+            let refusal = "the certificate has expired; issue a new one".to_owned();
+            return Self { accepting: 0, is_accepted: false, refusal: Some(refusal) };
+        }
+        let verdicts: Vec<_> = published.iter().map(|by| check_by(chain, by, now)).collect();
+        let mut essential = published.iter().zip(&verdicts).filter(|(by, _)| by.is_essential);
+        Self {
+            is_accepted: essential.all(|(_, verdict)| verdict.is_ok()),
+            accepting: match published {
+                [] => 1,
+                _ => verdicts.iter().filter(|verdict| verdict.is_ok()).count(),
+            },
+            refusal: verdicts.into_iter().find_map(Result::err),
+        }
     }
-    published.iter().try_for_each(|published| check_by(chain, published, now))
 }
 
 fn check_by(chain: &Chain, published: &Published, now: SystemTime) -> Result<(), String> {
-    let Published { origin, server_name, bundle } = published;
+    let Published { origin, server_name, bundle, .. } = published;
     let bundle = bundle.as_ref().map_err(|error| format!("{origin}: its caBundle: {error}"))?;
     if bundle.is_empty() {
         return Err(format!(
@@ -112,13 +145,14 @@ mod tests {
             origin: "MutatingWebhookConfiguration pullpass".into(),
             server_name: NAME.into(),
             bundle: Ok(bundle),
+            is_essential: true,
         }
     }
 
     /// Every pair of certificates before every pair of published bundles: what the choice must be
     /// follows from who accepts what.
     #[test]
-    fn what_all_callers_verify_is_served_before_what_they_do_not() {
+    fn what_more_callers_verify_is_served_before_what_fewer_do() {
         let (a, b) = (authority("a"), authority("b"));
         let good_of = |ca: &Authority| chain(ca, NAME, 30 * DAY);
         let soon_over = |ca: &Authority| chain(ca, NAME, DAY);
@@ -137,19 +171,30 @@ mod tests {
             for (in_force, in_force_by, in_force_good) in &certificates {
                 for (first, first_trusts) in bundles {
                     for (second, second_trusts) in bundles {
-                        let both = [published(first), published(second)];
-                        let trusted =
-                            |by: &&str| first_trusts.contains(by) && second_trusts.contains(by);
-                        let newest_ok = *newest_good && trusted(newest_by);
-                        let in_force_ok = *in_force_good && trusted(in_force_by);
+                        let second = Published { is_essential: false, ..published(second) };
+                        let both = [published(first), second];
+                        let by_first = |good: &bool, by: &&str| *good && first_trusts.contains(by);
+                        let accepting = |good: &bool, by: &&str| {
+                            let trusts = [first_trusts, second_trusts];
+                            trusts.iter().filter(|trusts| *good && trusts.contains(by)).count()
+                        };
+                        let of_newest = accepting(newest_good, newest_by);
+                        let of_in_force = accepting(in_force_good, in_force_by);
                         let choice = choose(newest, Some(in_force), &both, later);
-                        let keeps = !newest_ok && in_force_ok;
+                        let keeps = of_in_force > of_newest;
                         assert_eq!(choice.serve == Serve::InForce, keeps, "{choice:?}");
-                        assert_eq!(choice.unverified.is_none(), newest_ok || in_force_ok);
+                        let served = of_newest.max(of_in_force);
+                        let is_accepted = match keeps {
+                            true => by_first(in_force_good, in_force_by),
+                            false => by_first(newest_good, newest_by),
+                        };
+                        assert_eq!(choice.is_accepted, is_accepted);
+                        assert_eq!(choice.unverified.is_none(), served == 2);
                         assert_eq!(choice.passed_over.is_some(), keeps);
                         let alone = choose(newest, None, &both, later);
                         assert_eq!(alone.serve, Serve::Newest);
-                        assert_eq!(alone.unverified.is_none(), newest_ok);
+                        assert_eq!(alone.is_accepted, by_first(newest_good, newest_by));
+                        assert_eq!(alone.unverified.is_none(), of_newest == 2);
                         cases += 1;
                     }
                 }
@@ -185,7 +230,7 @@ mod tests {
         assert_eq!((at(0).serve, at(0).unverified), (Serve::Newest, None));
         assert_eq!((at(2).serve, at(2).unverified), (Serve::InForce, None));
         let over = at(31);
-        assert_eq!(over.serve, Serve::Newest);
+        assert_eq!((over.serve, over.is_accepted), (Serve::Newest, false));
         assert!(over.unverified.unwrap().contains("has expired"));
     }
 }

@@ -1,5 +1,6 @@
 //! Issuing and judging certificates: pure functions of certificates, names and time, no I/O.
 
+pub mod authority;
 pub mod bundle;
 pub mod choice;
 pub mod issue;
@@ -7,11 +8,10 @@ pub mod rotation;
 pub mod secret;
 pub mod verify;
 
+pub use authority::{Authority, AuthorityError};
 pub use bundle::{Bundle, BundleError};
 pub use choice::{Choice, Published, Serve, choose};
-pub use issue::{
-    Authority, AuthorityError, IssueError, Pair, SelfSigned, issue_ca, issue_serving, self_signed,
-};
+pub use issue::{IssueError, Pair, SelfSigned, issue_ca, issue_serving, self_signed};
 pub use secret::SecretPem;
 pub use verify::{Validity, VerifyError, validity, verify};
 

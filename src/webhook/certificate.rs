@@ -141,15 +141,17 @@ impl CertificateKeeper {
         now: SystemTime,
     ) -> Option<Notice> {
         let in_force = self.in_force.as_ref().map(LoadedCertificate::chain);
-        let Choice { serve, unverified, passed_over } =
+        let Choice { serve, is_accepted, unverified, passed_over } =
             choose(newest.chain(), in_force, published, now);
         if serve == Serve::Newest {
             self.put_in_force(newest);
         }
         self.set_verified(unverified.is_none());
+        // Without the validating webhook a configuration is still refused when it is loaded: Pods are
+        // not to go without their pull secrets because of it.
         match &unverified {
-            None => self.ready.ready(),
-            Some(reason) => self.ready.not_ready(reason.clone()),
+            Some(reason) if !is_accepted => self.ready.not_ready(reason.clone()),
+            _ => self.ready.ready(),
         }
         let news = self.report(unverified, passed_over);
         self.metrics.tls.refused.set((self.trouble.is_some() || self.passed_over.is_some()).into());
@@ -180,8 +182,8 @@ impl CertificateKeeper {
         if unverified != self.unverified {
             match &unverified {
                 Some(reason) => {
-                    warn!(origin = self.origin, "not ready: {reason}");
-                    news = Some(not_verified(format!("The webhook is not ready: {reason}")));
+                    warn!(origin = self.origin, "calls fail: {reason}");
+                    news = Some(not_verified(format!("Calls fail: {reason}")));
                 }
                 None => info!(origin = self.origin, "the certificate in force is verified again"),
             }

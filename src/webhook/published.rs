@@ -130,6 +130,7 @@ fn of(kind: Kind, name: Option<&str>, webhook: &str, config: &WebhookClientConfi
         origin: format!("{} {}, webhook {webhook}", kind.name(), name.unwrap_or_default()),
         server_name: server_name(config),
         bundle: Bundle::parse(ca_bundle),
+        is_essential: kind == Kind::Mutating,
     }
 }
 

@@ -31,10 +31,10 @@ const SERVICE: &str = "pullpass-webhook.pullpass-system.svc";
 /// The webhooks of the tests are called by URL, so this is what the API server verifies.
 const NAMES: [&str; 2] = ["127.0.0.1", SERVICE];
 const MUTATING: &str = "MutatingWebhookConfiguration pullpass, webhook inject.pullpass.io: ";
-const VALIDATING: &str = "ValidatingWebhookConfiguration pullpass, webhook ";
+const VALIDATING: &str = "ValidatingWebhookConfiguration pullpass, webhook config.pullpass.io: ";
 
 #[tokio::test]
-async fn it_is_ready_once_every_published_ca_bundle_verifies_its_certificate() {
+async fn it_is_ready_once_pods_can_be_reviewed_and_all_is_well_once_every_ca_bundle_verifies() {
     let cluster = Cluster::exclusive().await;
     let webhook = new(&cluster).await.start().await;
     // Nobody calls it yet.
@@ -52,11 +52,14 @@ async fn it_is_ready_once_every_published_ca_bundle_verifies_its_certificate() {
     not_ready(&webhook, &format!("{MUTATING}its caBundle does not verify")).await;
 
     publish::<MutatingWebhookConfiguration>(&cluster, &ours).await;
-    not_ready(&webhook, &format!("{VALIDATING}config.pullpass.io: its caBundle is empty")).await;
-    let event = event_on_secret(&cluster, "CertificateNotVerified", "config.pullpass.io").await;
-    assert!(event.note.unwrap_or_default().starts_with("The webhook is not ready"));
+    ready(&webhook).await;
+    let event = event_on_secret(&cluster, "CertificateNotVerified", VALIDATING).await;
+    assert_eq!(verified(&webhook).await, Some(0.0));
+    assert!(event.note.unwrap_or_default().starts_with("Calls fail: "));
 
     publish::<ValidatingWebhookConfiguration>(&cluster, &format!("{}{ours}", stranger.pem())).await;
+    eventually("every caBundle to verify it", SOON, async || verified(&webhook).await == Some(1.0))
+        .await;
     ready(&webhook).await;
     assert_eq!(verified(&webhook).await, Some(1.0));
     let namespace = cluster.namespace("team").create().await;
@@ -128,7 +131,7 @@ async fn fault_26_a_wiped_ca_bundle_is_told_and_drops_no_connection() {
         let answer = kept.review(&review("default")).await.unwrap();
         assert_eq!(additions(&answer).unwrap(), ["project"]);
     }
-    assert_eq!(webhook.log().matches("not ready: ").count(), 2, "{}", webhook.log());
+    assert_eq!(webhook.log().matches("calls fail: ").count(), 2, "{}", webhook.log());
 }
 
 #[tokio::test]

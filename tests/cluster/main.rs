@@ -61,6 +61,7 @@ mod references;
 mod reinvocation;
 mod rights;
 mod rolling_restart;
+mod rotation_under_load;
 mod scope;
 mod smoke;
 mod webhook_down;

@@ -79,7 +79,9 @@ impl Cluster {
     pub async fn configurations_of_default_overlay(&self, port: u16) -> Value {
         let mut items = self.render("cluster-wide").await.objects;
         items.retain(|object| CONFIGURATIONS.iter().any(|kind| object["kind"] == *kind));
-        items.iter_mut().for_each(|object| direct(object, port));
+        for object in &mut items {
+            direct(object, port);
+        }
         json!({"apiVersion": "v1", "kind": "List", "items": items})
     }
 

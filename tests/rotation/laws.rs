@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use proptest::prelude::*;
 use pullpass::pki::{self, Bundle};
 
-use crate::world::{CA_LIFETIME, Crash, DAY, LEAF_LIFETIME, NAME, World};
+use crate::world::{CA_LIFETIME, Configuration, Crash, DAY, LEAF_LIFETIME, NAME, World};
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -131,14 +131,21 @@ fn damage_now(world: &mut World, damage: &Damage) {
         let stranger = pki::issue_ca("stranger", world.time(), CA_LIFETIME).unwrap();
         Bundle::of(stranger.certificate().clone())
     };
-    let (place, state) = match damage {
-        Damage::Wipe(place) => (*place, world.configurations[*place].as_ref().map(|_| None)),
-        Damage::Delete(place) => (*place, None),
-        Damage::Recreate(place) => (*place, Some(None)),
-        Damage::Foreign(place) => (*place, Some(Some(stranger()))),
+    let there = |place: usize| world.configurations[place].clone();
+    let (place, state) = match *damage {
+        Damage::Wipe(place) => (
+            place,
+            match there(place) {
+                Configuration::Deleted => Configuration::Deleted,
+                Configuration::There(_) => Configuration::There(None),
+            },
+        ),
+        Damage::Delete(place) => (place, Configuration::Deleted),
+        Damage::Recreate(place) => (place, Configuration::There(None)),
+        Damage::Foreign(place) => (place, Configuration::There(Some(stranger()))),
         Damage::Add(place) => {
-            let there = world.configurations[*place].clone().flatten().unwrap_or_default();
-            (*place, Some(Some(there.union(&stranger()))))
+            let bundle = there(place).bundle().cloned().unwrap_or_default();
+            (place, Configuration::There(Some(bundle.union(&stranger()))))
         }
     };
     world.configurations[place] = state;

@@ -7,7 +7,9 @@ use pullpass::pki::{
     rotation::{Reason, Step, Waiting},
 };
 
-use crate::world::{CA_LIFETIME, Crash, DAY, LEAF_LIFETIME, NAME, PICKUP, PROPAGATION, World};
+use crate::world::{
+    CA_LIFETIME, Configuration, Crash, DAY, LEAF_LIFETIME, NAME, PICKUP, PROPAGATION, World,
+};
 
 /// The kinds of the steps that are taken until nothing is left to do.
 fn steps(world: &mut World) -> Vec<&'static str> {
@@ -124,7 +126,7 @@ fn fault_27_deleted_secrets_are_issued_again_and_what_replicas_serve_stays_trust
 fn fault_26_a_wiped_bundle_is_repaired_at_once_and_nothing_else_done() {
     for wiped in [0, 1] {
         let mut world = World::steady();
-        world.configurations[wiped] = Some(None);
+        world.configurations[wiped] = Configuration::There(None);
         let Step::Publish(bundles) = world.round(None) else { panic!("{:?}", world.log) };
         assert_eq!(bundles.len(), 1);
         assert_eq!(bundles[0].0, wiped);
@@ -136,9 +138,9 @@ fn fault_26_a_wiped_bundle_is_repaired_at_once_and_nothing_else_done() {
 fn a_stranger_in_a_bundle_is_dropped() {
     let mut world = World::steady();
     let stranger = pki::issue_ca("stranger", world.time(), CA_LIFETIME).unwrap();
-    let own = world.configurations[0].clone().flatten().unwrap();
+    let own = world.configurations[0].bundle().unwrap();
     let both = own.union(&Bundle::of(stranger.certificate().clone()));
-    world.configurations[0] = Some(Some(both));
+    world.configurations[0] = Configuration::There(Some(both));
     assert_eq!(steps(&mut world), ["publish"]);
     world.assert_steady();
 }
@@ -146,10 +148,10 @@ fn a_stranger_in_a_bundle_is_dropped() {
 #[test]
 fn fault_26_a_deleted_configuration_is_not_waited_for_and_filled_when_it_is_back() {
     let mut world = World::steady();
-    world.configurations[1] = None;
+    world.configurations[1] = Configuration::Deleted;
     World::ask(&mut world.ca);
     assert_eq!(steps(&mut world), ROTATION);
-    world.configurations[1] = Some(None);
+    world.configurations[1] = Configuration::There(None);
     assert_eq!(steps(&mut world), ["publish"]);
     world.assert_steady();
 }
@@ -182,7 +184,8 @@ fn a_given_certificate_is_taken_over_without_a_failure() {
     World::edit(&mut world.tls, "tls.crt", pair.certificate_pem.as_bytes());
     World::edit(&mut world.tls, "tls.key", key.as_bytes());
     let bundle = Bundle::of(given.certificate().clone());
-    world.configurations = [Some(Some(bundle.clone())), Some(Some(bundle))];
+    world.configurations =
+        [bundle.clone(), bundle].map(|bundle| Configuration::There(Some(bundle)));
     world.record();
     world.advance(2 * PICKUP);
     assert_eq!(world.failure(), None);

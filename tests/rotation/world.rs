@@ -41,6 +41,29 @@ pub enum Crash {
     After,
 }
 
+/// A webhook configuration, as far as it matters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Configuration {
+    Deleted,
+    /// With this caBundle, or with none.
+    There(Option<Bundle>),
+}
+
+impl Configuration {
+    /// Its caBundle, if the configuration exists.
+    pub fn there(&self) -> Option<&Option<Bundle>> {
+        match self {
+            Self::Deleted => None,
+            Self::There(bundle) => Some(bundle),
+        }
+    }
+
+    /// Its caBundle, if there is any.
+    pub fn bundle(&self) -> Option<&Bundle> {
+        self.there().and_then(Option::as_ref)
+    }
+}
+
 /// All of the cluster, at one moment.
 pub struct World {
     start: SystemTime,
@@ -49,10 +72,10 @@ pub struct World {
     pub now: Duration,
     pub ca: Option<Secret>,
     pub tls: Option<Secret>,
-    /// Both webhook configurations: none if deleted, else the caBundle.
-    pub configurations: [Option<Option<Bundle>>; 2],
+    /// Both webhook configurations.
+    pub configurations: [Configuration; 2],
     /// What they were, each version with its time.
-    history: Vec<(Duration, [Option<Option<Bundle>>; 2])>,
+    history: Vec<(Duration, [Configuration; 2])>,
     /// What the serving Secret was.
     stored: Vec<(Duration, Option<Chain>)>,
     /// What each replica serves; each with its lag.
@@ -69,7 +92,7 @@ pub struct World {
 impl World {
     /// An empty cluster with the webhook configurations applied, short of their caBundles.
     pub fn new() -> Self {
-        let configurations = [Some(None), Some(None)];
+        let configurations = [Configuration::There(None), Configuration::There(None)];
         Self {
             start: SystemTime::UNIX_EPOCH + 20_000 * DAY,
             epoch: Instant::now(),
@@ -121,7 +144,12 @@ impl World {
         Seen {
             authority: secrets::read_authority(self.ca.as_ref()).0,
             serving: secrets::read_serving(self.tls.as_ref(), self.leaders_time()),
-            published: self.configurations.iter().flatten().cloned().collect(),
+            published: self
+                .configurations
+                .iter()
+                .filter_map(Configuration::there)
+                .cloned()
+                .collect(),
         }
     }
 
@@ -162,9 +190,10 @@ impl World {
             Step::Publish(bundles) => {
                 let count = if crash == Some(Crash::Amid) { 1 } else { bundles.len() };
                 let places: Vec<usize> =
-                    (0..2).filter(|place| self.configurations[*place].is_some()).collect();
+                    (0..2).filter(|place| self.configurations[*place].there().is_some()).collect();
                 for (place, bundle) in &bundles[..count] {
-                    self.configurations[places[*place]] = Some(Some(bundle.clone()));
+                    self.configurations[places[*place]] =
+                        Configuration::There(Some(bundle.clone()));
                 }
             }
             Step::IssueServing(_) => {
@@ -175,7 +204,7 @@ impl World {
                 let secret = self.tls.clone().unwrap_or_default();
                 self.tls = Some(secrets::with_serving(secret, &pair, &authority));
                 let chain = self.chain().expect("what was issued can be read");
-                for bundle in seen.published.iter() {
+                for bundle in &seen.published {
                     let bundle = bundle.as_ref().expect("nothing is served before it is published");
                     assert!(self.verifies(bundle, &chain), "not published: {:#?}", self.log);
                 }
@@ -235,10 +264,9 @@ impl World {
             let Some(at) = self.now.checked_sub(lag) else { continue };
             let found = self.stored.iter().rev().find(|(stored, _)| *stored <= at);
             let Some(chain) = found.and_then(|(_, chain)| chain.clone()) else { continue };
-            let bundles = self.configurations.iter().flatten();
+            let mut bundles = self.configurations.iter().filter_map(Configuration::there);
             let is_verified = bundles
-                .map(|bundle| bundle.as_ref().is_some_and(|bundle| self.verifies(bundle, &chain)))
-                .all(|verified| verified);
+                .all(|bundle| bundle.as_ref().is_some_and(|bundle| self.verifies(bundle, &chain)));
             if is_verified || self.replicas[place].1.is_none() {
                 self.replicas[place].1 = Some(chain);
             }
@@ -280,7 +308,7 @@ impl World {
             for late in [Duration::ZERO, PROPAGATION - MOMENT] {
                 let at = self.now.saturating_sub(late);
                 let (_, view) = self.history.iter().rev().find(|(then, _)| *then <= at)?;
-                for bundle in view.iter().flatten() {
+                for bundle in view.iter().filter_map(Configuration::there) {
                     let is_trusted =
                         bundle.as_ref().is_some_and(|bundle| self.verifies(bundle, chain));
                     if !is_trusted {
