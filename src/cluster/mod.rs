@@ -7,6 +7,7 @@ pub mod leader;
 pub mod lease;
 pub mod name;
 pub mod namespaces;
+pub mod registration;
 pub mod single;
 
 pub use name::ObjectName;

@@ -3,12 +3,13 @@
 use super::{
     CONTROLLER,
     certificate::{CertificateKeeper, Notice},
-    published::{self, Kind},
+    published,
 };
 use crate::{
     cluster::{
         ObjectName,
         events::Events,
+        registration::RegistrationKind,
         single::{self, Seen},
     },
     pki::Published,
@@ -38,7 +39,7 @@ pub enum Input {
     /// What the watch of the Secret tells.
     Secret(Box<Seen<Secret>>),
     /// What the watch of a webhook configuration tells.
-    Published(Kind, Seen<Vec<Published>>),
+    Published(RegistrationKind, Seen<Vec<Published>>),
     /// Some time has passed.
     Tick,
 }
@@ -173,16 +174,15 @@ impl Follower {
         is_new
     }
 
-    fn take_published(&mut self, kind: Kind, seen: Seen<Vec<Published>>) {
+    fn take_published(&mut self, kind: RegistrationKind, seen: Seen<Vec<Published>>) {
         let Some(bundles) = &mut self.keeper.published else { return };
         match seen {
             Seen::Object(published) => bundles.set(kind, published),
             Seen::Absent => bundles.set(kind, vec![]),
             Seen::Failed(error) => {
                 let reason = single::reason_of(&error);
-                let kind_name = kind.name();
                 self.metrics.admission.watch_errors.inc(Watch::WebhookConfigurations);
-                warn!("the watch of the {kind_name} failed; trying again: {reason}");
+                warn!("the watch of the {kind} failed; trying again: {reason}");
                 bundles.set_failed(kind, &reason);
             }
         }

@@ -1,33 +1,20 @@
 //! By what the API server verifies us: the caBundles of our webhook configurations.
 
 use crate::{
-    cluster::single::{self, Seen},
+    cluster::{
+        registration::{Registration, RegistrationKind},
+        single::{self, Seen},
+    },
     pki::{Bundle, Published},
 };
 use futures::{Stream, StreamExt as _, stream};
+use k8s_openapi::ClusterResourceScope;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
-use kube::Client;
-
-/// Which of the two webhook configurations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The MutatingWebhookConfiguration.
-    Mutating,
-    /// The ValidatingWebhookConfiguration.
-    Validating,
-}
-
-impl Kind {
-    /// The kind as Kubernetes names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mutating => "MutatingWebhookConfiguration",
-            Self::Validating => "ValidatingWebhookConfiguration",
-        }
-    }
-}
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
 
 /// What the configurations of our name publish, one for each webhook in them.
 #[derive(Debug)]
@@ -54,12 +41,12 @@ impl PublishedBundles {
     }
 
     /// Takes the state of one configuration.
-    pub fn set(&mut self, kind: Kind, published: Vec<Published>) {
+    pub fn set(&mut self, kind: RegistrationKind, published: Vec<Published>) {
         *self.of(kind) = Known::State(published);
     }
 
     /// One configuration cannot be read. What is known of it stays.
-    pub fn set_failed(&mut self, kind: Kind, reason: &str) {
+    pub fn set_failed(&mut self, kind: RegistrationKind, reason: &str) {
         let known = self.of(kind);
         if matches!(known, Known::Nothing(_)) {
             *known = Known::Nothing(reason.to_owned());
@@ -72,23 +59,24 @@ impl PublishedBundles {
     /// What is not known yet, and why.
     pub fn all(&self) -> Result<Vec<Published>, String> {
         let mut all = Vec::new();
-        for (kind, known) in
-            [(Kind::Mutating, &self.mutating), (Kind::Validating, &self.validating)]
-        {
+        for (kind, known) in [
+            (RegistrationKind::Mutating, &self.mutating),
+            (RegistrationKind::Validating, &self.validating),
+        ] {
             match known {
                 Known::State(published) => all.extend_from_slice(published),
                 Known::Nothing(reason) => {
-                    return Err(format!("{} {}: {reason}", kind.name(), self.name));
+                    return Err(format!("{kind} {}: {reason}", self.name));
                 }
             }
         }
         Ok(all)
     }
 
-    fn of(&mut self, kind: Kind) -> &mut Known {
+    fn of(&mut self, kind: RegistrationKind) -> &mut Known {
         match kind {
-            Kind::Mutating => &mut self.mutating,
-            Kind::Validating => &mut self.validating,
+            RegistrationKind::Mutating => &mut self.mutating,
+            RegistrationKind::Validating => &mut self.validating,
         }
     }
 }
@@ -97,41 +85,39 @@ impl PublishedBundles {
 pub fn watch(
     client: &Client,
     name: &str,
-) -> impl Stream<Item = (Kind, Seen<Vec<Published>>)> + Send + use<> {
-    let mutating =
-        single::watch_cluster_scoped::<MutatingWebhookConfiguration>(client.clone(), name);
-    let validating =
-        single::watch_cluster_scoped::<ValidatingWebhookConfiguration>(client.clone(), name);
+) -> impl Stream<Item = (RegistrationKind, Seen<Vec<Published>>)> + Send + use<> {
     stream::select(
-        mutating.map(|seen| (Kind::Mutating, seen.map(|object| of_mutating(&object)))),
-        validating.map(|seen| (Kind::Validating, seen.map(|object| of_validating(&object)))),
+        watch_one::<MutatingWebhookConfiguration>(client, name),
+        watch_one::<ValidatingWebhookConfiguration>(client, name),
     )
 }
 
-fn of_mutating(object: &MutatingWebhookConfiguration) -> Vec<Published> {
-    let webhooks = object.webhooks.iter().flatten();
-    let name = object.metadata.name.as_deref();
-    webhooks
-        .map(|webhook| of(Kind::Mutating, name, &webhook.name, &webhook.client_config))
-        .collect()
+fn watch_one<R>(
+    client: &Client,
+    name: &str,
+) -> impl Stream<Item = (RegistrationKind, Seen<Vec<Published>>)> + Send + use<R>
+where
+    R: Registration + Resource<Scope = ClusterResourceScope, DynamicType = ()>,
+    R: Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let name = name.to_owned();
+    single::watch_cluster_scoped::<R>(client.clone(), &name)
+        .map(move |seen| (R::KIND, seen.map(|object| of(&name, &object))))
 }
 
-fn of_validating(object: &ValidatingWebhookConfiguration) -> Vec<Published> {
-    let webhooks = object.webhooks.iter().flatten();
-    let name = object.metadata.name.as_deref();
+fn of<R: Registration>(name: &str, registration: &R) -> Vec<Published> {
+    let webhooks = registration.webhooks();
     webhooks
-        .map(|webhook| of(Kind::Validating, name, &webhook.name, &webhook.client_config))
+        .map(|(webhook, config)| {
+            let ca_bundle = config.ca_bundle.as_ref().map_or(&[][..], |bytes| &bytes.0);
+            Published {
+                origin: format!("{} {name}, webhook {webhook}", R::KIND),
+                server_name: server_name(config),
+                bundle: Bundle::parse(ca_bundle),
+                is_essential: R::KIND == RegistrationKind::Mutating,
+            }
+        })
         .collect()
-}
-
-fn of(kind: Kind, name: Option<&str>, webhook: &str, config: &WebhookClientConfig) -> Published {
-    let ca_bundle = config.ca_bundle.as_ref().map_or(&[][..], |bytes| &bytes.0);
-    Published {
-        origin: format!("{} {}, webhook {webhook}", kind.name(), name.unwrap_or_default()),
-        server_name: server_name(config),
-        bundle: Bundle::parse(ca_bundle),
-        is_essential: kind == Kind::Mutating,
-    }
 }
 
 /// The name that the API server connects to and verifies; empty if there is none.
@@ -180,12 +166,12 @@ mod tests {
         let mut bundles = PublishedBundles::new("pullpass".into());
         let unread = "MutatingWebhookConfiguration pullpass: not read yet";
         assert_eq!(bundles.all(), Err(unread.into()));
-        bundles.set(Kind::Mutating, vec![]);
-        bundles.set_failed(Kind::Validating, "forbidden");
+        bundles.set(RegistrationKind::Mutating, vec![]);
+        bundles.set_failed(RegistrationKind::Validating, "forbidden");
         let failed = "ValidatingWebhookConfiguration pullpass: forbidden";
         assert_eq!(bundles.all(), Err(failed.into()));
-        bundles.set(Kind::Validating, vec![]);
-        bundles.set_failed(Kind::Validating, "forbidden");
+        bundles.set(RegistrationKind::Validating, vec![]);
+        bundles.set_failed(RegistrationKind::Validating, "forbidden");
         assert_eq!(bundles.all(), Ok(vec![]));
     }
 }

@@ -233,3 +233,17 @@ fn fault_24_leaders_whose_clocks_differ_by_twenty_minutes_do_not_undo_each_other
     world.assert_steady();
     assert!(world.writes < 20, "{:#?}", world.log);
 }
+
+#[test]
+fn a_ca_bundle_that_cannot_be_written_holds_up_no_renewal() {
+    for (place, asked) in [(0, true), (1, true), (0, false), (1, false)] {
+        let mut world = World::steady();
+        world.configurations[place] = Configuration::There(None);
+        match asked {
+            true => World::ask(&mut world.tls),
+            false => world.tls = None,
+        }
+        assert!(matches!(world.round(None), Step::IssueServing(_)), "{:#?}", world.log);
+        assert!(matches!(world.round(None), Step::Publish(_)), "{:#?}", world.log);
+    }
+}

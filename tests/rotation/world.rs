@@ -201,16 +201,27 @@ impl World {
                 let authority = authority.expect("an authority that signs is stored");
                 let pair =
                     pki::issue_serving(&authority, &[NAME.to_owned()], now, LEAF_LIFETIME).unwrap();
+                let before = self.chain();
                 let secret = self.tls.clone().unwrap_or_default();
                 self.tls = Some(secrets::with_serving(secret, &pair, &authority));
                 let chain = self.chain().expect("what was issued can be read");
-                for bundle in &seen.published {
-                    let bundle = bundle.as_ref().expect("nothing is served before it is published");
-                    assert!(self.verifies(bundle, &chain), "not published: {:#?}", self.log);
-                }
+                self.assert_trusted(seen, before.as_ref(), &chain);
             }
             Step::Wait(..) => {}
         }
+    }
+
+    /// Asserts that whoever trusted the certificate before, or trusts anybody, trusts the new one.
+    fn assert_trusted(&self, seen: &Seen, before: Option<&Chain>, chain: &Chain) {
+        let is_lost = |bundle: &Bundle| {
+            let was_trusted = before.is_none_or(|before| self.verifies(bundle, before));
+            was_trusted && !self.verifies(bundle, chain)
+        };
+        let mut bundles = seen.published.iter().flatten();
+        assert!(!bundles.any(is_lost), "not published: {:#?}", self.log);
+        let is_published = seen.published.iter().any(Option::is_some);
+        let is_first = before.is_none() && !seen.published.is_empty();
+        assert!(is_published || !is_first, "published by nobody: {:#?}", self.log);
     }
 
     /// Rounds without a crash, with time passing, until nothing is left to do.

@@ -1,43 +1,19 @@
 //! The caBundles of both webhook configurations: which are ours, and the patch that sets them. No I/O.
 
-use std::fmt;
-
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use kube::{Resource, core::ObjectMeta};
 use serde_json::{Value, json};
 
+use crate::cluster::registration::{Registration, RegistrationKind};
 use crate::pki::Bundle;
-
-/// Which of the two webhook configurations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// MutatingWebhookConfiguration
-    Mutating,
-    /// ValidatingWebhookConfiguration
-    Validating,
-}
-
-impl Kind {
-    /// Both.
-    pub const BOTH: [Self; 2] = [Self::Mutating, Self::Validating];
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Mutating => "MutatingWebhookConfiguration",
-            Self::Validating => "ValidatingWebhookConfiguration",
-        })
-    }
-}
 
 /// One webhook of a configuration that calls ours, and the caBundle it is called by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The kind of the configuration.
-    pub kind: Kind,
+    pub kind: RegistrationKind,
     /// The name of the webhook within it.
     pub webhook: String,
     /// Its caBundle.
@@ -56,33 +32,35 @@ pub struct Configurations {
 impl Configurations {
     /// Every webhook that calls this Service, or a URL.
     pub fn targets(&self, namespace: &str, service: &str) -> Vec<Target> {
-        let ours = |kind, webhook: &str, client: &WebhookClientConfig| {
-            is_ours(client, namespace, service).then(|| Target {
-                kind,
-                webhook: webhook.to_owned(),
-                published: published(client),
-            })
-        };
-        let mutating = self.mutating.iter().flat_map(|found| found.webhooks.iter().flatten());
-        let validating = self.validating.iter().flat_map(|found| found.webhooks.iter().flatten());
-        let mutating =
-            mutating.filter_map(|one| ours(Kind::Mutating, &one.name, &one.client_config));
+        let mutating = self.mutating.iter().flat_map(|found| targets(found, namespace, service));
         let validating =
-            validating.filter_map(|one| ours(Kind::Validating, &one.name, &one.client_config));
+            self.validating.iter().flat_map(|found| targets(found, namespace, service));
         mutating.chain(validating).collect()
     }
 
     /// The metadata of the configuration of a kind.
-    pub fn metadata(&self, kind: Kind) -> Option<&ObjectMeta> {
+    pub fn metadata(&self, kind: RegistrationKind) -> Option<&ObjectMeta> {
         match kind {
-            Kind::Mutating => self.mutating.as_ref().map(Resource::meta),
-            Kind::Validating => self.validating.as_ref().map(Resource::meta),
+            RegistrationKind::Mutating => self.mutating.as_ref().map(Resource::meta),
+            RegistrationKind::Validating => self.validating.as_ref().map(Resource::meta),
         }
     }
 }
 
+fn targets<R: Registration>(registration: &R, namespace: &str, service: &str) -> Vec<Target> {
+    let webhooks = registration.webhooks();
+    webhooks
+        .filter(|(_, client)| is_ours(client, namespace, service))
+        .map(|(webhook, client)| Target {
+            kind: R::KIND,
+            webhook: webhook.to_owned(),
+            published: published(client),
+        })
+        .collect()
+}
+
 /// The server-side apply that sets these caBundles and nothing else, of the very version that was read.
-pub fn apply(kind: Kind, read: &ObjectMeta, bundles: &[(String, Bundle)]) -> Value {
+pub fn apply(kind: RegistrationKind, read: &ObjectMeta, bundles: &[(String, Bundle)]) -> Value {
     let webhooks: Vec<_> = bundles
         .iter()
         .map(|(webhook, bundle)| {

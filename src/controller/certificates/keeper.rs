@@ -12,6 +12,7 @@ use super::contest::Contest;
 use super::report::Report;
 use super::secrets;
 use super::store::{Look, Store, StoreError};
+use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
 use crate::pki::rotation::{Memory, Policy, Reason, Seen, Step, next_step};
 use crate::pki::{self, Authority, Bundle, IssueError, Pair, VerifyError};
@@ -158,7 +159,7 @@ impl Keeper {
                 named.push((target.kind, target.webhook.clone(), bundle.clone()));
             }
         }
-        for kind in super::bundles::Kind::BOTH {
+        for kind in RegistrationKind::BOTH {
             // All of this configuration: what an apply leaves out, its manager gives up.
             let of_kind = targets.iter().filter(|target| target.kind == kind);
             let all: Vec<_> = of_kind

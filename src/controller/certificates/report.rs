@@ -9,10 +9,10 @@ use kube::runtime::events::EventType;
 use rustls::pki_types::CertificateDer;
 use tracing::{debug, info, warn};
 
-use super::bundles::Kind;
 use super::keeper::RoundError;
 use super::store::{FIELD_MANAGER, StoreError};
 use crate::cluster::events::Events;
+use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
 use crate::pki::rotation::{Reason, Seen, Waiting};
 use crate::pki::{Bundle, validity};
@@ -119,7 +119,7 @@ impl Report {
     }
 
     /// A configuration has its caBundles.
-    pub async fn published(&mut self, kind: Kind, is_repair: bool) {
+    pub async fn published(&mut self, kind: RegistrationKind, is_repair: bool) {
         self.waiting = None;
         let name = &self.configuration;
         if !is_repair {

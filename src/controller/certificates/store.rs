@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::bundles::{self, Configurations, Kind};
+use super::bundles::{self, Configurations};
 use super::secrets;
+use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
 use crate::pki::Bundle;
 
@@ -149,7 +150,7 @@ impl Store {
     /// If it could not be written.
     pub async fn publish(
         &self,
-        kind: Kind,
+        kind: RegistrationKind,
         read: &ObjectMeta,
         bundles: &[(String, Bundle)],
     ) -> Result<(), StoreError> {
@@ -157,11 +158,11 @@ impl Store {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let name = &self.options.webhook_configuration;
         match kind {
-            Kind::Mutating => {
+            RegistrationKind::Mutating => {
                 let patched = self.mutating.patch(name, &params, &body);
                 bounded("patch", &object::<MutatingWebhookConfiguration>(name), patched).await?;
             }
-            Kind::Validating => {
+            RegistrationKind::Validating => {
                 let patched = self.validating.patch(name, &params, &body);
                 bounded("patch", &object::<ValidatingWebhookConfiguration>(name), patched).await?;
             }

@@ -12,7 +12,9 @@
 
 mod decide;
 mod memory;
+mod schedule;
 mod seen;
+mod situation;
 
 pub use decide::{Policy, Reason, Step, Waiting, next_step};
 pub use memory::{Elapsed, Memory};
