@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build release control-plane certs docs completions man fmt lint deny audit \
+.PHONY: help run test soak build release control-plane certs docs completions man fmt lint deny audit \
 	dockerfile dockerfile-steps size
 
 help: ## List the targets
@@ -18,6 +18,9 @@ run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--on
 
 test: control-plane ## Run every test, those on a real control plane among them
 	$(CARGO) test --locked
+
+soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 40 minutes)
+	PULLPASS_ROTATIONS=1000 $(CARGO) test --locked --test cluster -- --nocapture rotation_under_load
 
 build: ## Build for development
 	@$(CARGO) build --quiet --locked
