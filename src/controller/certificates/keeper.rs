@@ -51,7 +51,8 @@ pub struct Keeper {
     memory: Memory,
     /// Whether caBundles are to change because of what was stored, and not because they were changed.
     is_publishing: bool,
-    contest: Contest,
+    over_secrets: Contest,
+    over_bundles: Contest,
     report: Report,
 }
 
@@ -65,7 +66,8 @@ impl Keeper {
             options,
             memory: Memory::default(),
             is_publishing: true,
-            contest: Contest::default(),
+            over_secrets: Contest::default(),
+            over_bundles: Contest::default(),
         }
     }
 
@@ -92,24 +94,54 @@ impl Keeper {
         if elapsed.published.is_some() && !matches!(step, Step::Publish(_)) {
             self.is_publishing = false;
         }
-        match step {
-            Step::Wait(pause, waiting) => {
-                self.report.waiting(waiting, look.at);
-                return Ok(pause.max(Duration::from_millis(10)));
-            }
-            Step::IssueAuthority { carried, reason } => {
-                self.issue_authority(&look, &carried, &reason).await?;
-            }
-            Step::Trust(trusted) => self.trust(&look, &trusted).await?,
-            Step::Publish(bundles) => {
-                return self.publish(&look, &targets, &bundles).await;
-            }
-            Step::IssueServing(reason) => {
-                let Some(signing) = signing else { return Ok(Duration::ZERO) };
-                self.issue_serving(&look, &seen, &signing, &reason).await?;
-            }
+        if let Step::Wait(pause, waiting) = step {
+            self.report.waiting(waiting, look.at);
+            return Ok(pause.max(Duration::from_millis(10)));
         }
+        let pause = self.contest(&step).map(|contest| contest.wait(Instant::now()));
+        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+            return Ok(pause);
+        }
+        self.take(&step, &look, &seen, &targets, signing.as_ref()).await?;
+        if self.contest(&step).is_some_and(|contest| contest.repaired(Instant::now())) {
+            self.report.contested(&step).await;
+        }
+        self.is_publishing |= matches!(step, Step::IssueAuthority { .. } | Step::Trust(_));
         Ok(Duration::ZERO)
+    }
+
+    /// What a step counts as, if it repairs what somebody else has done.
+    fn contest(&mut self, step: &Step) -> Option<&mut Contest> {
+        match step {
+            Step::Publish(_) => (!self.is_publishing).then_some(&mut self.over_bundles),
+            Step::IssueAuthority { reason, .. } | Step::IssueServing(reason) => {
+                matches!(reason, Reason::Absent | Reason::Broken(_))
+                    .then_some(&mut self.over_secrets)
+            }
+            Step::Trust(_) | Step::Wait(..) => None,
+        }
+    }
+
+    async fn take(
+        &mut self,
+        step: &Step,
+        look: &Look,
+        seen: &Seen,
+        targets: &[Target],
+        signing: Option<&Authority>,
+    ) -> Result<(), RoundError> {
+        match (step, signing) {
+            (Step::IssueAuthority { carried, reason }, _) => {
+                self.issue_authority(look, carried, reason).await
+            }
+            (Step::Trust(trusted), _) => self.trust(look, trusted).await,
+            (Step::Publish(bundles), _) => self.publish(look, targets, bundles).await,
+            (Step::IssueServing(reason), Some(signing)) => {
+                self.issue_serving(look, seen, signing, reason).await
+            }
+            // Without an authority that signs the step is another.
+            (Step::IssueServing(_), None) | (Step::Wait(..), _) => Ok(()),
+        }
     }
 
     /// Reports a round that failed.
@@ -128,7 +160,6 @@ impl Keeper {
         let secret = existing(look.ca.as_ref(), &self.options.ca_secret);
         let wanted = secrets::with_authority(secret, &authority, carried);
         self.store.write(look.ca.as_ref(), wanted).await?;
-        self.is_publishing = true;
         self.report.issued(Certificate::Ca, reason).await;
         Ok(())
     }
@@ -137,7 +168,6 @@ impl Keeper {
         let secret = existing(look.ca.as_ref(), &self.options.ca_secret);
         let wanted = secrets::with_trusted(secret, trusted);
         self.store.write(look.ca.as_ref(), wanted).await?;
-        self.is_publishing = true;
         self.report.trusted(trusted);
         Ok(())
     }
@@ -147,18 +177,14 @@ impl Keeper {
         look: &Look,
         targets: &[Target],
         bundles: &[(usize, Bundle)],
-    ) -> Result<Duration, RoundError> {
-        let is_repair = !self.is_publishing;
-        let wait = self.contest.wait(Instant::now());
-        if is_repair && !wait.is_zero() {
-            return Ok(wait);
-        }
+    ) -> Result<(), RoundError> {
         let mut named = Vec::with_capacity(bundles.len());
         for (place, bundle) in bundles {
             if let Some(target) = targets.get(*place) {
                 named.push((target.kind, target.webhook.clone(), bundle.clone()));
             }
         }
+        let mut outcome = Ok(());
         for kind in RegistrationKind::BOTH {
             // All of this configuration: what an apply leaves out, its manager gives up.
             let of_kind = targets.iter().filter(|target| target.kind == kind);
@@ -171,14 +197,14 @@ impl Keeper {
                 .collect();
             let is_changed = named.iter().any(|(changed, ..)| *changed == kind);
             if let (true, Some(read)) = (is_changed, look.configurations.metadata(kind)) {
-                self.store.publish(kind, read, &all).await?;
-                self.report.published(kind, is_repair).await;
+                match self.store.publish(kind, read, &all).await {
+                    Ok(()) => self.report.published(kind, !self.is_publishing).await,
+                    // The other one is not held up.
+                    Err(error) => outcome = Err(error.into()),
+                }
             }
         }
-        if is_repair && self.contest.repaired(Instant::now()) {
-            self.report.contested().await;
-        }
-        Ok(Duration::ZERO)
+        outcome
     }
 
     async fn issue_serving(

@@ -23,7 +23,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::{CertificateMode, CertificateOptions};
@@ -36,6 +36,10 @@ use keeper::Keeper;
 const RESYNC: Duration = Duration::from_secs(30);
 /// The first wait after a failure; it doubles.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
+
+/// Between a change and the look at it: others may belong to it, and whoever makes many is not followed
+/// at every one.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// Looks after the certificates until it is dropped.
 pub async fn run(
@@ -73,8 +77,10 @@ async fn manage(
             }
         };
         if !pause.is_zero() {
-            // Changes that came together are looked at together.
-            let _ = timeout(pause.min(RESYNC), changes.next()).await;
+            // Changes that come together are looked at together.
+            if timeout(pause.min(RESYNC), changes.next()).await.is_ok() {
+                sleep(SETTLE).await;
+            }
         }
     }
 }

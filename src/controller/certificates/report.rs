@@ -14,7 +14,7 @@ use super::store::{FIELD_MANAGER, StoreError};
 use crate::cluster::events::Events;
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
-use crate::pki::rotation::{Reason, Seen, Waiting};
+use crate::pki::rotation::{Reason, Seen, Step, Waiting};
 use crate::pki::{Bundle, validity};
 use crate::telemetry::Metrics;
 use crate::telemetry::certificates::Certificate;
@@ -135,15 +135,19 @@ impl Report {
     }
 
     /// Repairs do not last.
-    pub async fn contested(&mut self) {
+    pub async fn contested(&mut self, step: &Step) {
+        let (what, event) = match step {
+            Step::Publish(_) => (
+                format!("the caBundle of the webhook configurations {}", self.configuration),
+                "CaBundleContested",
+            ),
+            _ => ("one of the Secrets of the certificates".to_owned(), "SecretContested"),
+        };
         let note = format!(
-            "the caBundle of the webhook configurations {} is changed over and over by something else: find it in their managedFields, and have it leave clientConfig.caBundle alone; repairs slow down until then",
-            self.configuration
+            "{what} is changed over and over by something else: find it in the managedFields, and have it leave that alone; repairs slow down until then"
         );
         warn!("{note}");
-        self.events
-            .publish(&self.ca, EventType::Warning, "CaBundleContested", "Repair", &note)
-            .await;
+        self.events.publish(&self.ca, EventType::Warning, event, "Repair", &note).await;
     }
 
     /// A round failed. Another's write in between is no failure.
