@@ -131,3 +131,98 @@ fn marked(mut secret: Secret, kind: &str) -> Secret {
     }
     secret
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::{issue_ca, issue_serving};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+    use std::time::Duration;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn authority(name: &str) -> Authority {
+        issue_ca(name, SystemTime::now(), 30 * DAY).unwrap()
+    }
+
+    fn serving(authority: &Authority) -> Secret {
+        let names = ["a.example".to_owned()];
+        let pair = issue_serving(authority, &names, SystemTime::now(), DAY).unwrap();
+        with_serving(Secret::default(), &pair, authority)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let (own, old) = (authority("own"), authority("old"));
+        let carried = Bundle::of(old.certificate().clone());
+        let secret = with_authority(Secret::default(), &own, &carried);
+        let (found, signing) = read_authority(Some(&secret));
+        let found = found.good().unwrap();
+        assert_eq!(&found.certificate, own.certificate());
+        assert_eq!(found.trusted, carried.union(&Bundle::of(own.certificate().clone())));
+        assert_eq!(signing.unwrap().key_pem(), own.key_pem());
+
+        let found = read_serving(Some(&serving(&own)), SystemTime::now());
+        assert_eq!(found.good().unwrap().authorities, Bundle::of(own.certificate().clone()));
+        assert_eq!(read_serving(None, SystemTime::now()), Found::Absent);
+        assert!(matches!(read_authority(None), (Found::Absent, None)));
+    }
+
+    #[test]
+    fn a_key_that_is_missing_or_anothers_makes_the_secret_broken() {
+        let (own, other) = (authority("own"), authority("other"));
+        let mut secret = with_authority(Secret::default(), &own, &Bundle::default());
+        set(&mut secret, KEY, other.key_pem().expose().to_owned());
+        assert!(matches!(read_authority(Some(&secret)), (Found::Broken(_), None)));
+        let mut secret = serving(&own);
+        secret.data.as_mut().unwrap().remove(KEY);
+        assert!(matches!(read_serving(Some(&secret), SystemTime::now()), Found::Broken(_)));
+    }
+
+    #[test]
+    fn a_write_answers_the_request_for_renewal_and_leaves_what_is_the_administrators() {
+        let own = authority("own");
+        let mut asked = with_authority(Secret::default(), &own, &Bundle::default());
+        for (name, value) in [(RENEW, "now"), (LAST_APPLIED, "{key}"), ("example.com/note", "x")] {
+            asked.annotations_mut().insert(name.into(), value.into());
+        }
+        asked.labels_mut().insert("team".into(), "platform".into());
+        set(&mut asked, "stray", "x".into());
+        assert!(read_authority(Some(&asked)).0.good().unwrap().renew);
+
+        let written = with_authority(asked.clone(), &authority("new"), &Bundle::default());
+        assert_eq!(written.annotations().keys().collect::<Vec<_>>(), ["example.com/note"]);
+        assert_eq!(written.labels()["team"], "platform");
+        assert_eq!(written.labels()[MANAGED_BY], OURS);
+        assert!(!written.data.unwrap().contains_key("stray"));
+
+        let trusting = with_trusted(asked, &Bundle::of(own.certificate().clone()));
+        assert!(read_authority(Some(&trusting)).0.good().unwrap().renew, "not answered yet");
+        assert!(!trusting.annotations().contains_key(LAST_APPLIED));
+    }
+
+    #[test]
+    fn what_never_changes_is_replaced_and_what_belongs_to_others_left_alone() {
+        let secret = serving(&authority("own"));
+        assert!(is_changeable(&secret, &secret));
+        let immutable = Secret { immutable: Some(true), ..secret.clone() };
+        let opaque = Secret { type_: Some(OPAQUE.into()), ..secret.clone() };
+        assert!(!is_changeable(&immutable, &secret) && !is_changeable(&opaque, &secret));
+
+        assert_eq!(other_owner(&secret), None);
+        let mut owned = secret.clone();
+        let owner = |controller| OwnerReference {
+            kind: "ExternalSecret".into(),
+            name: "tls".into(),
+            controller,
+            ..Default::default()
+        };
+        owned.metadata.owner_references = Some(vec![owner(None), owner(Some(true))]);
+        assert_eq!(other_owner(&owned).unwrap(), "the ExternalSecret tls");
+        let mut marked = secret;
+        marked
+            .annotations_mut()
+            .insert("cert-manager.io/certificate-name".into(), "pullpass-tls".into());
+        assert_eq!(other_owner(&marked).unwrap(), "cert-manager's Certificate pullpass-tls");
+    }
+}

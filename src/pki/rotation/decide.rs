@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::memory::Elapsed;
 use super::schedule::is_valid;
 use super::seen::{AuthoritySeen, Found, Seen};
-use super::situation::{MAX_CARRIED, Situation, needed};
+use super::situation::{MAX_CARRIED, Situation};
 use crate::pki::Bundle;
 
 /// What is wanted.
@@ -86,14 +86,14 @@ pub enum Waiting {
 pub fn next_step(seen: &Seen, elapsed: Elapsed, now: SystemTime, policy: &Policy) -> Step {
     let authority = match &seen.authority {
         Found::Good(authority) => authority,
-        Found::Absent => return issue_authority(seen, None, Reason::Absent, now, policy),
+        Found::Absent => return issue_authority(seen, None, Reason::Absent, now),
         Found::Broken(reason) => {
-            return issue_authority(seen, None, Reason::Broken(reason.clone()), now, policy);
+            return issue_authority(seen, None, Reason::Broken(reason.clone()), now);
         }
     };
     let situation = Situation::new(seen, authority, elapsed, now, policy);
     if let Some(reason) = situation.why_new_authority() {
-        return issue_authority(seen, Some(authority), reason, now, policy);
+        return issue_authority(seen, Some(authority), reason, now);
     }
     if let Some(trusted) = situation.repaired_trust() {
         return Step::Trust(trusted);
@@ -116,18 +116,18 @@ pub fn next_step(seen: &Seen, elapsed: Elapsed, now: SystemTime, policy: &Policy
     }
 }
 
-/// A new authority, beside all that certificates in use may be signed by.
+/// A new authority, beside all that certificates in use may be signed by. What the serving Secret says
+/// of its authority does not count: whoever can write it is not to choose whom API servers trust.
 fn issue_authority(
     seen: &Seen,
     old: Option<&AuthoritySeen>,
     reason: Reason,
     now: SystemTime,
-    policy: &Policy,
 ) -> Step {
     let old = old.map_or_else(Bundle::default, |old| {
         Bundle::of(old.certificate.clone()).union(&old.trusted)
     });
-    let carried = old.union(&needed(seen, now, policy)).union(&seen.all_published());
+    let carried = old.union(&seen.all_published());
     let mut places = MAX_CARRIED;
     let carried = carried.filter(|certificate| {
         let is_kept = places > 0 && is_valid(certificate, now);

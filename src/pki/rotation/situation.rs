@@ -76,15 +76,11 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// What is to be trusted, if what is stored is not right: the authority itself is missing, the
-    /// authority of the certificate in use is missing, or the time of one is over.
+    /// What is to be trusted, if what is stored is not right: the authority itself is missing, or the
+    /// time of one is over.
     pub fn repaired_trust(&self) -> Option<Bundle> {
         let trusted = &self.authority.trusted;
-        let valid = trusted.filter(|certificate| is_valid(certificate, self.now));
-        let mut wanted = self.own().union(&valid);
-        if self.by_trusted.is_err() {
-            wanted = wanted.union(&needed(self.seen, self.now, self.policy));
-        }
+        let wanted = self.own().union(&trusted.filter(|other| is_valid(other, self.now)));
         (wanted != *trusted).then_some(wanted)
     }
 
@@ -185,16 +181,6 @@ impl<'a> Situation<'a> {
         let leaf = self.seen.serving.good()?.chain.first()?;
         Some(due(leaf, self.policy.certificate_renewal_percent))
     }
-}
-
-/// The published authorities that the stored serving certificate is verified by. The Secret's own
-/// word on its authority does not count: whoever can write the Secret is not to choose whom API servers
-/// trust.
-pub fn needed(seen: &Seen, now: SystemTime, policy: &Policy) -> Bundle {
-    let Some(serving) = seen.serving.good() else { return Bundle::default() };
-    seen.all_published().filter(|candidate| {
-        judge(&Bundle::of(candidate.clone()), &serving.chain, now, policy).is_ok()
-    })
 }
 
 fn judge(
