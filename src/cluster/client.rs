@@ -19,12 +19,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(300);
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The file is missing, unreadable, or no kubeconfig.
-    #[error("failed to read the kubeconfig {path}: {source}")]
+    #[error("failed to read the kubeconfig {path}: {reason}; pass one with --kubeconfig FILE")]
     Kubeconfig {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: kube::config::KubeconfigError,
+        /// Why. Its sources stand in its text already.
+        reason: String,
     },
     /// Neither a kubeconfig nor a Pod's ServiceAccount is to be found.
     #[error("failed to find the cluster: {0}; pass --kubeconfig FILE, or run in a Pod")]
@@ -48,9 +48,10 @@ pub async fn connect_without_retries(kubeconfig: Option<&Path>) -> Result<Client
 
 async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
     let mut config = match kubeconfig {
-        Some(path) => from_file(path)
-            .await
-            .map_err(|source| ClientError::Kubeconfig { path: path.to_owned(), source })?,
+        Some(path) => from_file(path).await.map_err(|error| ClientError::Kubeconfig {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?,
         None => Config::infer().await.map_err(ClientError::Infer)?,
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
