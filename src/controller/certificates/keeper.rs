@@ -5,43 +5,22 @@ use std::time::{Duration, Instant, SystemTime};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt};
-use thiserror::Error;
 
 use super::bundles::Target;
 use super::contest::Contest;
+use super::error::RoundError;
 use super::report::Report;
 use super::secrets;
-use super::store::{Look, Store, StoreError};
+use super::store::{Look, Store};
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
 use crate::pki::rotation::{Memory, Policy, Reason, Seen, Step, next_step};
-use crate::pki::{self, Authority, Bundle, IssueError, Pair, VerifyError};
+use crate::pki::{self, Authority, Bundle, Pair, VerifyError};
 use crate::telemetry::Metrics;
 use crate::telemetry::certificates::Certificate;
 
 /// The name of the authorities that are made here.
 const AUTHORITY_NAME: &str = "Pullpass webhook CA";
-
-/// Why a round failed.
-#[derive(Debug, Error)]
-pub enum RoundError {
-    /// The API server.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Cryptography.
-    #[error(transparent)]
-    Issue(#[from] IssueError),
-    /// Somebody else writes it, and two who write would undo each other's work.
-    #[error(
-        "leave the Secret {name} alone: {owner} looks after it. Pass --certificates=external, or delete that and then the Secret"
-    )]
-    Owned {
-        /// The Secret.
-        name: String,
-        /// Whose it is.
-        owner: String,
-    },
-}
 
 /// What is kept between rounds.
 pub struct Keeper {

@@ -5,6 +5,7 @@
 
 pub mod bundles;
 mod contest;
+mod error;
 mod external;
 mod keeper;
 mod report;

@@ -9,8 +9,8 @@ use kube::runtime::events::EventType;
 use rustls::pki_types::CertificateDer;
 use tracing::{debug, info, warn};
 
-use super::keeper::RoundError;
-use super::store::{FIELD_MANAGER, StoreError};
+use super::error::{RoundError, StoreError};
+use super::store::FIELD_MANAGER;
 use crate::cluster::events::Events;
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;

@@ -12,10 +12,10 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 use tokio::time::timeout;
 
 use super::bundles::{self, Configurations};
+use super::error::{REQUEST_TIMEOUT, StoreError};
 use super::secrets;
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
@@ -23,40 +23,6 @@ use crate::pki::Bundle;
 
 /// Who the managed fields say wrote.
 pub const FIELD_MANAGER: &str = "pullpass-controller";
-/// For one request to the API server.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why something could not be read or written.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// The API server refused it.
-    #[error("failed to {act} {object}: {reason}")]
-    Refused {
-        /// Such as `get`.
-        act: &'static str,
-        /// The kind and the name.
-        object: String,
-        /// The API server's words.
-        reason: String,
-    },
-    /// There was no answer in time.
-    #[error("failed to {act} {object} within {} s", REQUEST_TIMEOUT.as_secs())]
-    Timeout {
-        /// Such as `get`.
-        act: &'static str,
-        /// The kind and the name.
-        object: String,
-    },
-    /// Somebody else has written meanwhile.
-    #[error("failed to {act} {object}: it has been changed meanwhile")]
-    Conflict {
-        /// Such as `update`.
-        act: &'static str,
-        /// The kind and the name.
-        object: String,
-    },
-}
-
 /// The objects as they are now.
 pub struct Look {
     /// The authority's Secret.

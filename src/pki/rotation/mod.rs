@@ -15,7 +15,9 @@ mod memory;
 mod schedule;
 mod seen;
 mod situation;
+mod step;
 
-pub use decide::{Policy, Reason, Step, Waiting, next_step};
+pub use decide::next_step;
 pub use memory::{Elapsed, Memory};
 pub use seen::{AuthoritySeen, Found, Seen, ServingSeen};
+pub use step::{Policy, Reason, Step, Waiting};

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
 
-use super::decide::{Policy, Reason};
 use super::memory::Elapsed;
 use super::schedule::{due, is_valid};
 use super::seen::{AuthoritySeen, Found, Seen};
+use super::step::{Policy, Reason};
 use crate::pki::{Bundle, VerifyError, validity, verify};
 
 /// Most authorities that are carried on as trusted beside a new one. Each is there for minutes.

@@ -1,0 +1,62 @@
+//! Why certificates could not be looked after.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::pki::IssueError;
+
+/// For one request to the API server.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why something could not be read or written.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The API server refused it.
+    #[error("failed to {act} {object}: {reason}")]
+    Refused {
+        /// Such as `get`.
+        act: &'static str,
+        /// The kind and the name.
+        object: String,
+        /// The API server's words.
+        reason: String,
+    },
+    /// There was no answer in time.
+    #[error("failed to {act} {object} within {} s", REQUEST_TIMEOUT.as_secs())]
+    Timeout {
+        /// Such as `get`.
+        act: &'static str,
+        /// The kind and the name.
+        object: String,
+    },
+    /// Somebody else has written meanwhile.
+    #[error("failed to {act} {object}: it has been changed meanwhile")]
+    Conflict {
+        /// Such as `update`.
+        act: &'static str,
+        /// The kind and the name.
+        object: String,
+    },
+}
+
+/// Why a round failed.
+#[derive(Debug, Error)]
+pub enum RoundError {
+    /// The API server.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Cryptography.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// Somebody else writes it, and two who write would undo each other's work.
+    #[error(
+        "leave the Secret {name} alone: {owner} looks after it. Pass --certificates=external, or delete that and then the Secret"
+    )]
+    Owned {
+        /// The Secret.
+        name: String,
+        /// Whose it is.
+        owner: String,
+    },
+}
