@@ -13,7 +13,7 @@ use super::report::Report;
 use super::secrets;
 use super::store::{Look, Store, StoreError};
 use crate::controller::CertificateOptions;
-use crate::pki::rotation::{Memory, Policy, Reason, Seen, Step, next_step};
+use crate::pki::rotation::{Memory, Policy, Reason, Seen, Step, Waiting, next_step};
 use crate::pki::{self, Authority, Bundle, IssueError, Pair, VerifyError};
 use crate::telemetry::Metrics;
 use crate::telemetry::certificates::Certificate;
@@ -50,6 +50,8 @@ pub struct Keeper {
     memory: Memory,
     /// Whether caBundles are to change because of what was stored, and not because they were changed.
     is_publishing: bool,
+    /// Whether the drop of an old authority from caBundles may have been begun by another process.
+    is_drop_inherited: bool,
     contest: Contest,
     report: Report,
 }
@@ -64,6 +66,7 @@ impl Keeper {
             options,
             memory: Memory::default(),
             is_publishing: true,
+            is_drop_inherited: true,
             contest: Contest::default(),
         }
     }
@@ -88,6 +91,14 @@ impl Keeper {
         let elapsed = self.memory.note(&seen, Instant::now());
         self.report.seen(&seen);
         let step = next_step(&seen, elapsed, look.at, &self.policy);
+        match step {
+            // Nothing was lost: what is left to do is the drop.
+            Step::Publish(_) if self.is_drop_inherited && elapsed.published.is_some() => {
+                self.is_publishing = true;
+            }
+            Step::Publish(_) | Step::Wait(_, Waiting::Pickup) => {}
+            _ => self.is_drop_inherited = false,
+        }
         if elapsed.published.is_some() && !matches!(step, Step::Publish(_)) {
             self.is_publishing = false;
         }
