@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Of propagation and of the pick-up.
-const DELAYS: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
+const DELAYS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
 /// A rotation's writes, by resource and name: how many.
 const WRITES: [(&str, usize); 4] = [
     ("mutatingwebhookconfigurations/pullpass", 2),

@@ -12,8 +12,8 @@ use crate::{
     pod_stream::PodStream,
 };
 
-const PROPAGATION: &str = "--propagation-delay=700ms";
-const PICKUP: &str = "--pickup-delay=1s";
+const PROPAGATION: &str = "--propagation-delay=400ms";
+const PICKUP: &str = "--pickup-delay=700ms";
 
 /// Where a rotation stands when its leader ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +32,8 @@ enum Step {
     HalfDropped,
 }
 
-const STEPS: [Step; 6] = [
-    Step::Stored,
-    Step::HalfPublished,
-    Step::Propagation,
-    Step::PickUp,
-    Step::Dropped,
-    Step::HalfDropped,
-];
+const STEPS: [Step; 5] =
+    [Step::Stored, Step::HalfPublished, Step::Propagation, Step::PickUp, Step::Dropped];
 
 /// How the leader ends.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +46,7 @@ enum Ending {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_40_a_leader_killed_at_any_step_of_a_rotation_is_followed_without_a_lost_pod() {
-    at_every_step(Ending::Killed, &STEPS).await;
+    at_every_step(Ending::Killed, &[&STEPS[..], &[Step::HalfDropped]].concat()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,8 +61,8 @@ async fn fault_39_a_leader_cut_off_at_any_step_of_a_rotation_is_followed_without
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_39_what_a_leader_sent_into_a_silent_network_comes_too_late() {
-    // At these it tries to write again and again.
-    at_every_step(Ending::Silent, &[Step::Stored, Step::Dropped]).await;
+    // There it tries to write again and again.
+    at_every_step(Ending::Silent, &[Step::Dropped]).await;
 }
 
 async fn at_every_step(ending: Ending, steps: &[Step]) {
@@ -263,6 +257,9 @@ async fn stands_by(ending: Ending, first: &Replica, second: &Replica, moment: &s
         .await;
     }
     assert!(second.process.leads().await, "{moment}: {}", second.process.log());
+    // What it finished was begun by another, and undone by nobody.
+    let repairs = second.process.metric("pullpass_ca_bundle_repairs_total").await;
+    assert_eq!(repairs, Some(0.0), "{moment}: {}", second.process.log());
 }
 
 /// Whoever wrote anything held the Lease, by the order of the audit log; and the Lease changed hands once.
