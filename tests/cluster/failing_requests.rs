@@ -109,7 +109,9 @@ async fn fault_39_a_request_without_an_answer_is_given_up_and_the_rotation_goes_
         () = look_after(silenced, DELAYS) => unreachable!("it goes on for ever"),
         () = async {
             let before = cluster.steady().await;
-            silent.iter().for_each(|silent| silent.store(true, Ordering::SeqCst));
+            for silent in &silent {
+                silent.store(true, Ordering::SeqCst);
+            }
             cluster.ask_for_renewal("pullpass-ca").await;
             rotated(&cluster, &before).await;
             assert!(silent.iter().all(|silent| !silent.load(Ordering::SeqCst)), "both were met");
