@@ -7,7 +7,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 
 /// Which kind of webhook configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RegistrationKind {
     /// MutatingWebhookConfiguration
     Mutating,

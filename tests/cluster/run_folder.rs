@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -36,11 +37,16 @@ impl RunFolder {
         &self.path
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and gives its path. Whoever reads it meanwhile reads all of the old or of the new.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path.join(name);
-        fs::write(&path, content)
-            .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+            file.write_all(content.as_ref())?;
+            file.persist(&path)?;
+            Ok::<_, io::Error>(())
+        };
+        write().unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
     }
 }

@@ -9,6 +9,7 @@ use kube::{Client, ResourceExt};
 use super::bundles::Target;
 use super::contest::Contest;
 use super::error::RoundError;
+use super::last_published::LastPublished;
 use super::report::Report;
 use super::secrets;
 use super::store::{Look, Store};
@@ -28,8 +29,7 @@ pub struct Keeper {
     options: CertificateOptions,
     policy: Policy,
     memory: Memory,
-    /// Whether caBundles are to change because of what was stored, and not because they were changed.
-    is_publishing: bool,
+    last_published: LastPublished,
     over_secrets: Contest,
     over_bundles: Contest,
     report: Report,
@@ -44,7 +44,7 @@ impl Keeper {
             policy: policy(&options),
             options,
             memory: Memory::default(),
-            is_publishing: true,
+            last_published: LastPublished::default(),
             over_secrets: Contest::default(),
             over_bundles: Contest::default(),
         }
@@ -70,34 +70,43 @@ impl Keeper {
         let elapsed = self.memory.note(&seen, Instant::now());
         self.report.seen(&seen);
         let step = next_step(&seen, elapsed, look.at, &self.policy);
-        if elapsed.published.is_some() && !matches!(step, Step::Publish(_)) {
-            self.is_publishing = false;
-        }
         if let Step::Wait(pause, waiting) = step {
+            for target in targets {
+                self.last_published.note(target.kind, &target.webhook, target.published);
+            }
             self.report.waiting(waiting, look.at);
             return Ok(pause.max(Duration::from_millis(10)));
         }
-        let pause = self.contest(&step).map(|contest| contest.wait(Instant::now()));
-        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
-            return Ok(pause);
+        let is_repair = self.is_repair(&step, &targets);
+        if is_repair {
+            let pause = self.contest(&step).wait(Instant::now());
+            if !pause.is_zero() {
+                return Ok(pause);
+            }
         }
         self.take(&step, &look, &seen, &targets, signing.as_ref()).await?;
-        if self.contest(&step).is_some_and(|contest| contest.repaired(Instant::now())) {
+        if is_repair && self.contest(&step).repaired(Instant::now()) {
             self.report.contested(&step).await;
         }
-        self.is_publishing |= matches!(step, Step::IssueAuthority { .. } | Step::Trust(_));
         Ok(Duration::ZERO)
     }
 
-    /// What a step counts as, if it repairs what somebody else has done.
-    fn contest(&mut self, step: &Step) -> Option<&mut Contest> {
+    /// Whether a step puts right what somebody else has done.
+    fn is_repair(&self, step: &Step, targets: &[Target]) -> bool {
         match step {
-            Step::Publish(_) => (!self.is_publishing).then_some(&mut self.over_bundles),
+            Step::Publish(_) => self.last_published.is_undone(targets),
             Step::IssueAuthority { reason, .. } | Step::IssueServing(reason) => {
                 matches!(reason, Reason::Absent | Reason::Broken(_))
-                    .then_some(&mut self.over_secrets)
             }
-            Step::Trust(_) | Step::Wait(..) => None,
+            Step::Trust(_) | Step::Wait(..) => false,
+        }
+    }
+
+    /// The repairs of late of what a step repairs.
+    fn contest(&mut self, step: &Step) -> &mut Contest {
+        match step {
+            Step::Publish(_) => &mut self.over_bundles,
+            _ => &mut self.over_secrets,
         }
     }
 
@@ -157,30 +166,30 @@ impl Keeper {
         targets: &[Target],
         bundles: &[(usize, Bundle)],
     ) -> Result<(), RoundError> {
-        let mut named = Vec::with_capacity(bundles.len());
-        for (place, bundle) in bundles {
-            if let Some(target) = targets.get(*place) {
-                named.push((target.kind, target.webhook.clone(), bundle.clone()));
-            }
-        }
         let mut outcome = Ok(());
         for kind in RegistrationKind::BOTH {
+            let of_kind = || targets.iter().enumerate().filter(|(_, target)| target.kind == kind);
             // All of this configuration: what an apply leaves out, its manager gives up.
-            let of_kind = targets.iter().filter(|target| target.kind == kind);
-            let all: Vec<_> = of_kind
-                .filter_map(|target| {
-                    let changed = named.iter().find(|(k, w, _)| *k == kind && *w == target.webhook);
-                    let bundle = changed.map(|(_, _, bundle)| bundle.clone());
-                    Some((target.webhook.clone(), bundle.or_else(|| target.published.clone())?))
+            let all: Vec<_> = of_kind()
+                .filter_map(|(place, target)| {
+                    let changed = bundles.iter().find(|(changed, _)| *changed == place);
+                    let bundle = changed.map(|(_, bundle)| bundle).or(target.published.as_ref())?;
+                    Some((target.webhook.clone(), bundle.clone()))
                 })
                 .collect();
-            let is_changed = named.iter().any(|(changed, ..)| *changed == kind);
-            if let (true, Some(read)) = (is_changed, look.configurations.metadata(kind)) {
-                match self.store.publish(kind, read, &all).await {
-                    Ok(()) => self.report.published(kind, !self.is_publishing).await,
-                    // The other one is not held up.
-                    Err(error) => outcome = Err(error.into()),
-                }
+            let is_changed = of_kind().any(|(place, _)| bundles.iter().any(|(at, _)| *at == place));
+            let Some(read) = look.configurations.metadata(kind).filter(|_| is_changed) else {
+                continue;
+            };
+            if let Err(error) = self.store.publish(kind, read, &all).await {
+                // The other one is not held up.
+                outcome = Err(error.into());
+                continue;
+            }
+            let is_repair = self.last_published.is_undone(of_kind().map(|(_, target)| target));
+            self.report.published(kind, is_repair).await;
+            for (webhook, bundle) in all {
+                self.last_published.note(kind, &webhook, Some(bundle));
             }
         }
         outcome

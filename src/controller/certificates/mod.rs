@@ -8,6 +8,7 @@ mod contest;
 mod error;
 mod external;
 mod keeper;
+mod last_published;
 mod report;
 pub mod secrets;
 mod store;
