@@ -8,6 +8,7 @@
     reason = "a part of the fixture that cannot do its work fails the test, and says why"
 )]
 
+mod admissions;
 mod audit;
 mod cluster;
 mod control_plane;
@@ -33,11 +34,13 @@ mod run_folder;
 mod sidecar_injector;
 mod supervised;
 mod sweep;
+mod upkeep;
 mod webhook;
 mod workloads;
 
 mod api_server_away;
 mod audit_annotations;
+mod ca_bundle;
 mod certificate_secret;
 mod certificate_verified;
 mod client_certificate;
@@ -52,6 +55,7 @@ mod first_pod;
 mod injection;
 mod installation;
 mod leader_election;
+mod managed_faults;
 mod mountable_secrets;
 mod mounted_files;
 mod no_api_calls;

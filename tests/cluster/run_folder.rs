@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
@@ -36,10 +37,13 @@ impl RunFolder {
         &self.path
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and gives its path. A process that reads it meanwhile finds all of one version.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
         let path = self.path.join(name);
-        fs::write(&path, content)
+        let new = self.path.join(format!("new-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        fs::write(&new, content)
+            .and_then(|()| fs::rename(&new, &path))
             .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
     }
