@@ -42,6 +42,16 @@ impl Upkeep {
         cluster.apply_default_overlay(service.port()).await;
         cluster.configure(&config("project")).await.expect_success();
         let webhook = cluster.quick_webhook(&service).await;
+        Self::of(cluster, service, webhook, flags).await
+    }
+
+    /// Starts the controller of a webhook that is there.
+    pub async fn of(
+        cluster: Cluster,
+        service: Forwarder,
+        webhook: WebhookProcess,
+        flags: &[&str],
+    ) -> Self {
         let mut controller = cluster.managing_controller().await;
         for flag in SHORT_DELAYS.iter().chain(flags) {
             controller = controller.argument(flag);

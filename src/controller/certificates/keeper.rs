@@ -106,7 +106,12 @@ impl Keeper {
         if self.contest(&step).is_some_and(|contest| contest.repaired(Instant::now())) {
             self.report.contested(&step).await;
         }
-        self.is_publishing |= matches!(step, Step::IssueAuthority { .. } | Step::Trust(_));
+        self.is_publishing = match step {
+            Step::IssueAuthority { .. } | Step::Trust(_) => true,
+            // What has to be published once more was undone, even if it was never seen in place.
+            Step::Publish(_) => false,
+            Step::IssueServing(_) | Step::Wait(..) => self.is_publishing,
+        };
         Ok(Duration::ZERO)
     }
 
