@@ -24,6 +24,14 @@ pub struct KeptConnection(TlsStream<TcpStream>);
 impl KeptConnection {
     /// Connects, and trusts this authority alone.
     pub async fn open(port: u16, authority: &Authority) -> Result<Self, String> {
+        Self::open_trusting(port, CertificateDer::from(authority.der())).await
+    }
+
+    /// The same for an authority that is known by its certificate alone.
+    pub async fn open_trusting(
+        port: u16,
+        authority: CertificateDer<'static>,
+    ) -> Result<Self, String> {
         timeout(PATIENCE, handshake(port, authority))
             .await
             .unwrap_or_else(|_| Err(format!("no handshake within {PATIENCE:?}")))
@@ -68,10 +76,12 @@ impl KeptConnection {
     }
 }
 
-async fn handshake(port: u16, authority: &Authority) -> Result<KeptConnection, String> {
+async fn handshake(
+    port: u16,
+    authority: CertificateDer<'static>,
+) -> Result<KeptConnection, String> {
     let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from(authority.der());
-    roots.add(root).map_err(|error| error.to_string())?;
+    roots.add(authority).map_err(|error| error.to_string())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

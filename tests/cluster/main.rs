@@ -8,6 +8,7 @@
     reason = "a part of the fixture that cannot do its work fails the test, and says why"
 )]
 
+mod admissions;
 mod audit;
 mod cluster;
 mod control_plane;
@@ -36,14 +37,18 @@ mod run_folder;
 mod sidecar_injector;
 mod supervised;
 mod sweep;
+mod upkeep;
 mod webhook;
 mod workloads;
 
 mod api_server_away;
 mod audit_annotations;
+mod ca_bundle;
 mod certificate_secret;
 mod certificate_verified;
+mod changing_hands;
 mod client_certificate;
+mod clock_skew;
 mod configuration_followed;
 mod configuration_refused;
 mod controller_rights;
@@ -51,6 +56,7 @@ mod controller_usage;
 mod deployments;
 mod documented;
 mod exclusions;
+mod external;
 mod fail_closed;
 mod failing_requests;
 mod first_pod;
@@ -59,6 +65,7 @@ mod installation;
 mod interrupted;
 mod issued_once;
 mod leader_election;
+mod managed_faults;
 mod mountable_secrets;
 mod mounted_files;
 mod no_api_calls;
@@ -72,6 +79,7 @@ mod rotation_under_load;
 mod scope;
 mod smoke;
 mod takeover;
+mod timely;
 mod webhook_down;
 mod webhook_process;
 mod workload_pods;

@@ -15,8 +15,8 @@ use crate::{
     pki::Authority,
 };
 
-const MANAGER: &str = "pullpass-controller";
-const KINDS: [(&str, &str); 2] =
+pub const MANAGER: &str = "pullpass-controller";
+pub const KINDS: [(&str, &str); 2] =
     [(MUTATING, "inject.pullpass.io"), (VALIDATING, "config.pullpass.io")];
 const SERVER_SIDE: &[&str] = &["apply", "--server-side"];
 const SERVER_SIDE_BY_FLUX: &[&str] =
@@ -251,7 +251,7 @@ pub async fn published(cluster: &Cluster) -> Vec<String> {
     bundles
 }
 
-async fn read(cluster: &Cluster, kind: &str) -> DynamicObject {
+pub async fn read(cluster: &Cluster, kind: &str) -> DynamicObject {
     api(cluster, kind).get("pullpass").await.unwrap()
 }
 
@@ -261,7 +261,7 @@ async fn delete(cluster: &Cluster) {
     cluster.kubectl(&delete, None).await.expect_success();
 }
 
-fn api(cluster: &Cluster, kind: &str) -> Api<DynamicObject> {
+pub fn api(cluster: &Cluster, kind: &str) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
     Api::all_with(cluster.client(), &ApiResource::from_gvk(&kind))
 }

@@ -1,0 +1,168 @@
+//! Clocks of replicas that differ: whoever leads, certificates are good for everybody else.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use kube::{Client, ResourceExt};
+use pullpass::{
+    controller::{CertificateMode, CertificateOptions, certificates},
+    telemetry::{Component, Metrics, certificates::Certificate},
+};
+use tokio::task::JoinHandle;
+
+use crate::{
+    cluster::Cluster,
+    control_plane,
+    deployed::config,
+    endpoint::Endpoint,
+    eventually::eventually,
+    forwarder::Forwarder,
+    kept_connection::KeptConnection,
+    managed::{Certificates, SERVICE, SOON},
+};
+
+const SKEW: Duration = Duration::from_secs(10 * 60);
+const SHORT: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn fault_24_leaders_whose_clocks_differ_by_20_minutes_take_turns_in_a_rotation() {
+    let cluster = Cluster::exclusive().await;
+    let service = Forwarder::to(&[]).await;
+    cluster.apply_default_overlay(service.port()).await;
+    cluster.configure(&config("project")).await.expect_success();
+    let webhook = cluster.quick_webhook(&service).await;
+    let mut leaders = Leaders::of(&cluster).await;
+    leaders.turn();
+    let first = cluster.steady().await;
+    serves(&webhook, &first).await;
+    let admissions = cluster.admissions().await;
+
+    // A turn a step: stored, published, issued, dropped.
+    cluster.ask_for_renewal("pullpass-ca").await;
+    let steps: [(&str, IsTaken); 4] = [
+        ("a new authority beside the old one", |now, first| {
+            now.authority != first.authority && now.trusted.len() == 2
+        }),
+        ("both in every caBundle", |now, _| now.bundles.iter().all(|bundle| bundle.len() == 2)),
+        ("a new certificate", |now, first| now.leaf != first.leaf),
+        ("all in order", |now, first| now.leaf != first.leaf && now.are_steady()),
+    ];
+    for (what, is_taken) in steps {
+        leaders.turn();
+        eventually(what, SOON, async || {
+            let now = cluster.certificates().await?;
+            is_taken(&now, &first).then_some(()).ok_or(format!("{now:?}"))
+        })
+        .await;
+    }
+    let last = cluster.steady().await;
+    serves(&webhook, &last).await;
+    assert_eq!(leaders.issued(), [2, 2]);
+
+    // And from then on nothing: each looks through what the other has left.
+    let versions = versions(&cluster).await;
+    for _ in 0..4 {
+        leaders.turn();
+        leaders.looked().await;
+    }
+    assert_eq!((leaders.issued(), cluster.steady().await), ([2, 2], last.clone()));
+    assert_eq!(self::versions(&cluster).await, versions);
+    println!("{} Pods were admitted", admissions.end().await);
+    serves(&webhook, &last).await;
+    assert_eq!(
+        webhook.metric("pullpass_certificate_loads_total{result=\"refused\"}").await,
+        Some(0.0)
+    );
+}
+
+/// Whether a step has been taken: what there is now, and what there was at first.
+type IsTaken = fn(&Certificates, &Certificates) -> bool;
+
+/// Two leaders that take turns, one 10 minutes late and one 10 minutes early.
+struct Leaders {
+    client: Client,
+    turns: u32,
+    metrics: Vec<Arc<Metrics>>,
+    at_work: Option<JoinHandle<()>>,
+}
+
+impl Leaders {
+    async fn of(cluster: &Cluster) -> Self {
+        let own = cluster.controllers_kubeconfig().await;
+        let client = control_plane::client(&own).await.unwrap();
+        Self { client, turns: 0, metrics: vec![], at_work: None }
+    }
+
+    /// Ends the one that is at work, and has the other take its place.
+    fn turn(&mut self) {
+        if let Some(before) = self.at_work.take() {
+            before.abort();
+        }
+        self.turns += 1;
+        let is_early = self.turns.is_multiple_of(2);
+        let clock = move || match is_early {
+            true => SystemTime::now() + SKEW,
+            false => SystemTime::now() - SKEW,
+        };
+        let metrics = Arc::new(Metrics::new("test", Component::Controller));
+        self.metrics.push(Arc::clone(&metrics));
+        let work = certificates::run(self.client.clone(), options(), metrics, clock);
+        self.at_work = Some(tokio::spawn(work));
+    }
+
+    /// Waits until the one at work has found all in order.
+    async fn looked(&self) {
+        let metrics = self.metrics.last().expect("one is at work");
+        eventually("the leader to find all in order", SOON, async || {
+            metrics.certificates.last_success.get() > 0
+        })
+        .await;
+    }
+
+    /// How many authorities and certificates all of them issued.
+    fn issued(&self) -> [u64; 2] {
+        [Certificate::Ca, Certificate::Serving].map(|which| {
+            self.metrics.iter().map(|metrics| metrics.certificates.rotations.get(which)).sum()
+        })
+    }
+}
+
+fn options() -> CertificateOptions {
+    CertificateOptions {
+        mode: CertificateMode::Managed,
+        namespace: "pullpass-system".into(),
+        service: "pullpass-webhook".into(),
+        names: vec![SERVICE.into(), "127.0.0.1".into()],
+        ca_secret: "pullpass-ca".into(),
+        tls_secret: "pullpass-tls".into(),
+        webhook_configuration: "pullpass".into(),
+        ca_lifetime: Duration::from_secs(365 * 86_400),
+        ca_renewal_percent: 67,
+        certificate_lifetime: Duration::from_secs(30 * 86_400),
+        certificate_renewal_percent: 67,
+        propagation_delay: SHORT,
+        pickup_delay: SHORT,
+    }
+}
+
+/// The webhook presents the certificate, to whoever trusts its authority.
+async fn serves(webhook: &impl Endpoint, found: &Certificates) {
+    eventually("the certificate to be served", SOON, async || {
+        let authority = found.authority.clone();
+        let connection = KeptConnection::open_trusting(webhook.port(), authority).await?;
+        let is_it = connection.certificate() == found.leaf.as_ref();
+        is_it.then_some(()).ok_or("another one".to_string())
+    })
+    .await;
+}
+
+/// The versions of both Secrets.
+async fn versions(cluster: &Cluster) -> Vec<Option<String>> {
+    let mut versions = Vec::new();
+    for name in ["pullpass-ca", "pullpass-tls"] {
+        versions.push(cluster.secrets().get(name).await.unwrap().resource_version());
+    }
+    versions
+}

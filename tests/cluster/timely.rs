@@ -1,0 +1,41 @@
+//! Certificates are renewed in time, with nobody who asks for it.
+
+use std::collections::BTreeSet;
+
+use crate::{eventually::eventually, managed::SOON, upkeep::Upkeep};
+
+const EXPIRY: &str = "pullpass_managed_certificate_not_after_seconds";
+
+#[tokio::test]
+async fn an_authority_of_seconds_is_renewed_over_and_over_and_no_admission_fails() {
+    let mut upkeep = Upkeep::start(&[
+        "--ca-lifetime=20s",
+        "--ca-renewal-percent=50",
+        "--certificate-lifetime=10s",
+        "--certificate-renewal-percent=50",
+    ])
+    .await;
+    let admissions = upkeep.cluster.admissions().await;
+    let [mut ca, mut serving] = [(); 2].map(|()| BTreeSet::new());
+    for authorities in [2, 3, 4] {
+        eventually("another authority in time", SOON, async || {
+            for (certificate, seen) in [("ca", &mut ca), ("serving", &mut serving)] {
+                let sample = format!("{EXPIRY}{{certificate=\"{certificate}\"}}");
+                let expiry = upkeep.controller.metric(&sample).await.unwrap();
+                seen.insert(expiry.to_string());
+            }
+            let issued = upkeep.issued().await;
+            (issued[0] >= authorities).then_some(()).ok_or(format!("{issued:?}"))
+        })
+        .await;
+    }
+    upkeep.in_order().await;
+
+    println!("{} Pods were admitted", admissions.end().await);
+    assert!(ca.len() >= 4 && serving.len() >= 6, "{ca:?} {serving:?}");
+    let issued = upkeep.issued().await;
+    // One of its own at half of its life, and one with each authority.
+    assert!(issued[1] >= 6 && issued[1] <= 4 * issued[0], "{issued:?}");
+    assert_eq!(upkeep.controller.metric("pullpass_certificate_failures_total").await, Some(0.0));
+    upkeep.kept_its_keys().await;
+}
