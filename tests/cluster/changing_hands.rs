@@ -39,7 +39,7 @@ async fn from_a_given_certificate_to_managed_ones_without_a_failed_admission() {
     cluster.apply_given(&given, &leaf).await;
     cluster.configure(&config("project")).await.expect_success();
     let webhook = cluster.quick_webhook(&service).await;
-    let admissions = cluster.admissions().await;
+    let stream = cluster.pod_stream().await;
 
     let kinds = format!("{MUTATING},{VALIDATING}");
     let forget = ["annotate", &kinds, "pullpass", &format!("{LAST_APPLIED}-")];
@@ -54,7 +54,7 @@ async fn from_a_given_certificate_to_managed_ones_without_a_failed_admission() {
     upkeep.remember(&leaf.key);
     let last = upkeep.in_order().await;
 
-    println!("{} Pods were admitted", admissions.end().await);
+    println!("{} Pods were admitted", stream.end().await);
     assert_ne!(last.authority.as_ref(), given.authority.der());
     let secret = upkeep.cluster.secrets().get("pullpass-tls").await.unwrap();
     assert!(!secret.annotations().contains_key(LAST_APPLIED));
@@ -66,7 +66,7 @@ async fn from_a_given_certificate_to_managed_ones_without_a_failed_admission() {
 #[tokio::test]
 async fn an_authority_of_ones_own_is_used_if_it_can_be() {
     let mut upkeep = Upkeep::start(&[]).await;
-    let admissions = upkeep.cluster.admissions().await;
+    let stream = upkeep.cluster.pod_stream().await;
     let first = upkeep.in_order().await;
 
     let own = authority("company.example", None);
@@ -94,7 +94,7 @@ async fn an_authority_of_ones_own_is_used_if_it_can_be() {
     assert_eq!(upkeep.issued().await, [2, 4]);
     upkeep.event(&["Warning AuthorityIssued pullpass-ca", "what it signs is not accepted"]).await;
 
-    println!("{} Pods were admitted", admissions.end().await);
+    println!("{} Pods were admitted", stream.end().await);
     upkeep.kept_its_keys().await;
 }
 

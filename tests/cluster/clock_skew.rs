@@ -7,20 +7,20 @@ use std::{
 
 use kube::{Client, ResourceExt};
 use pullpass::{
-    controller::{CertificateMode, CertificateOptions, certificates},
+    controller::certificates,
     telemetry::{Component, Metrics, certificates::Certificate},
 };
 use tokio::task::JoinHandle;
 
 use crate::{
     cluster::Cluster,
-    control_plane,
     deployed::config,
     endpoint::Endpoint,
     eventually::eventually,
     forwarder::Forwarder,
     kept_connection::KeptConnection,
-    managed::{Certificates, SERVICE, SOON},
+    managed::{Certificates, SOON},
+    meddled::options,
 };
 
 const SKEW: Duration = Duration::from_secs(10 * 60);
@@ -37,7 +37,7 @@ async fn fault_24_leaders_whose_clocks_differ_by_20_minutes_take_turns_in_a_rota
     leaders.turn();
     let first = cluster.steady().await;
     serves(&webhook, &first).await;
-    let admissions = cluster.admissions().await;
+    let stream = cluster.pod_stream().await;
 
     // A turn a step: stored, published, issued, dropped.
     cluster.ask_for_renewal("pullpass-ca").await;
@@ -69,7 +69,7 @@ async fn fault_24_leaders_whose_clocks_differ_by_20_minutes_take_turns_in_a_rota
     }
     assert_eq!((leaders.issued(), cluster.steady().await), ([2, 2], last.clone()));
     assert_eq!(self::versions(&cluster).await, versions);
-    println!("{} Pods were admitted", admissions.end().await);
+    println!("{} Pods were admitted", stream.end().await);
     serves(&webhook, &last).await;
     assert_eq!(
         webhook.metric("pullpass_certificate_loads_total{result=\"refused\"}").await,
@@ -90,8 +90,7 @@ struct Leaders {
 
 impl Leaders {
     async fn of(cluster: &Cluster) -> Self {
-        let own = cluster.controllers_kubeconfig().await;
-        let client = control_plane::client(&own).await.unwrap();
+        let client = cluster.controllers_client().await;
         Self { client, turns: 0, metrics: vec![], at_work: None }
     }
 
@@ -108,7 +107,7 @@ impl Leaders {
         };
         let metrics = Arc::new(Metrics::new("test", Component::Controller));
         self.metrics.push(Arc::clone(&metrics));
-        let work = certificates::run(self.client.clone(), options(), metrics, clock);
+        let work = certificates::run(self.client.clone(), options([SHORT; 2]), metrics, clock);
         self.at_work = Some(tokio::spawn(work));
     }
 
@@ -126,24 +125,6 @@ impl Leaders {
         [Certificate::Ca, Certificate::Serving].map(|which| {
             self.metrics.iter().map(|metrics| metrics.certificates.rotations.get(which)).sum()
         })
-    }
-}
-
-fn options() -> CertificateOptions {
-    CertificateOptions {
-        mode: CertificateMode::Managed,
-        namespace: "pullpass-system".into(),
-        service: "pullpass-webhook".into(),
-        names: vec![SERVICE.into(), "127.0.0.1".into()],
-        ca_secret: "pullpass-ca".into(),
-        tls_secret: "pullpass-tls".into(),
-        webhook_configuration: "pullpass".into(),
-        ca_lifetime: Duration::from_secs(365 * 86_400),
-        ca_renewal_percent: 67,
-        certificate_lifetime: Duration::from_secs(30 * 86_400),
-        certificate_renewal_percent: 67,
-        propagation_delay: SHORT,
-        pickup_delay: SHORT,
     }
 }
 

@@ -2,23 +2,13 @@
 
 use std::{
     ffi::OsString,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     process::ExitStatus,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
 };
 
-use crate::{
-    cluster::Cluster,
-    eventually::eventually,
-    plain_http::{self, Answer},
-    ports,
-    supervised::{Program, Supervised},
-};
-
-const START: Duration = Duration::from_secs(20);
-/// Above the default of `--shutdown-grace`.
-const END: Duration = Duration::from_secs(30);
+use crate::{cluster::Cluster, running::Running};
 
 /// A controller to be started, by the administrator's rights unless [`NewController::kubeconfig`] says
 /// otherwise.
@@ -33,8 +23,7 @@ pub struct NewController {
 /// The running controller. Dropping it kills it.
 pub struct ControllerProcess {
     name: String,
-    admin_port: u16,
-    process: Supervised,
+    running: Running,
 }
 
 impl Cluster {
@@ -68,40 +57,16 @@ impl NewController {
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> ControllerProcess {
         let mut controller = self.spawn();
-        let admin_port = controller.admin_port;
-        let process = &mut controller.process;
-        eventually("the controller to be ready", START, async || {
-            if let Some(status) = process.exited() {
-                panic!("the controller ended ({status}): {}", process.log_tail());
-            }
-            match plain_http::get(admin_port, "/readyz").await {
-                Ok(Answer { status: 200, .. }) => Ok(()),
-                Ok(answer) => Err(format!("{answer:?}; {}", process.log_tail())),
-                Err(error) => Err(format!("{error}; {}", process.log_tail())),
-            }
-        })
-        .await;
+        controller.becomes_ready().await;
         controller
     }
 
     /// Starts it and waits for nothing.
-    pub fn spawn(self) -> ControllerProcess {
-        let admin_port = ports::free();
-        let mut command: Vec<OsString> = vec![
-            env!("CARGO_BIN_EXE_pullpass").into(),
-            "controller".into(),
-            format!("--admin-listen=127.0.0.1:{admin_port}").into(),
-            format!("--kubeconfig={}", self.kubeconfig.display()).into(),
-            "--log-format=json".into(),
-        ];
-        command.extend(self.arguments);
-        let process = Supervised::start(&Program {
-            command,
-            environment: self.environment,
-            log: self.folder.join(format!("{}.log", self.name)),
-            scratch: self.folder.join(&self.name),
-        });
-        ControllerProcess { name: self.name, admin_port, process }
+    pub fn spawn(mut self) -> ControllerProcess {
+        self.arguments.push(format!("--kubeconfig={}", self.kubeconfig.display()).into());
+        let place = (&*self.folder, &*self.name);
+        let running = Running::spawn("controller", place, self.arguments, self.environment);
+        ControllerProcess { name: self.name, running }
     }
 }
 
@@ -111,42 +76,26 @@ impl ControllerProcess {
         &self.name
     }
 
-    /// What `/readyz` says, while the admin port may not be open yet.
-    pub async fn ready(&self) -> Result<Answer, String> {
-        plain_http::get(self.admin_port, "/readyz").await
-    }
-
-    /// The value of one sample of `/metrics`, named as it is written there, labels and all.
-    pub async fn metric(&self, sample: &str) -> Option<f64> {
-        let metrics = plain_http::get(self.admin_port, "/metrics").await.ok()?.body;
-        let value =
-            metrics.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
-        value.parse().ok()
-    }
-
     /// Whether it says that it leads.
     pub async fn leads(&self) -> bool {
         self.metric("pullpass_leader").await == Some(1.0)
     }
 
-    /// All that it has logged.
-    pub fn log(&self) -> String {
-        self.process.log()
-    }
-
-    /// Sends it a signal by its name without SIG.
-    pub fn signal(&mut self, name: &str) {
-        self.process.signal(name);
-    }
-
-    /// How it ended, if it did. Death by signal N is exit code 128 + N.
-    pub fn exited(&mut self) -> Option<ExitStatus> {
-        self.process.exited()
-    }
-
     /// Sends SIGTERM, waits for the end and says how it was.
     pub async fn terminate(mut self) -> ExitStatus {
-        self.signal("TERM");
-        eventually("the controller to end", END, async || self.exited()).await
+        self.ends().await
+    }
+}
+
+impl Deref for ControllerProcess {
+    type Target = Running;
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl DerefMut for ControllerProcess {
+    fn deref_mut(&mut self) -> &mut Running {
+        &mut self.running
     }
 }

@@ -58,7 +58,7 @@ async fn fault_39_rotations_end_well_while_requests_fail_by_chance() {
         () = look_after(client.clone(), DELAYS) => unreachable!("it goes on for ever"),
         steady = cluster.steady() => steady,
     };
-    let stream = served.stream(&cluster).await;
+    let stream = served.pod_stream(&cluster).await;
     let chance = Arc::new(Chance::new(0x5eed));
     let own = Arc::clone(&chance);
     let failing = meddled(&client, move |client, request| Arc::clone(&own).pass(client, request));

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crate::{
     cluster::Cluster,
-    controller::ControllerProcess,
     deployed::{IMAGE, config},
     endpoint::Endpoint,
     eventually::eventually,
@@ -32,7 +31,7 @@ async fn the_default_overlay_injects_without_a_manual_step() {
         let pod = pod(&format!("pod-{number}")).image(IMAGE).build();
         let stored = namespace.create(&pod).await.map_err(|error| error.to_string())?;
         (pull_secrets(&stored) == ["project"]).then_some(()).ok_or_else(|| {
-            let logs = controllers.iter().map(ControllerProcess::log);
+            let logs = controllers.iter().map(|controller| controller.log());
             format!("not injected: {} {}", webhook.log(), logs.collect::<String>())
         })
     })

@@ -68,7 +68,7 @@ async fn at_every_write(moment: Moment) {
         () = look_after(client.clone(), DELAYS) => unreachable!("it goes on for ever"),
         steady = cluster.steady() => steady,
     };
-    let stream = served.stream(&cluster).await;
+    let stream = served.pod_stream(&cluster).await;
     let connections = served.connections();
 
     let mut writes = 0;

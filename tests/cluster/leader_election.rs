@@ -83,7 +83,7 @@ async fn fault_22_a_leader_that_was_stopped_steps_down_and_writes_no_more() {
     renewed(&cluster).await;
 
     assert!(!first.leads().await && second.leads().await);
-    assert_eq!(first.ready().await.unwrap().status, 200, "it stands by");
+    assert_eq!(first.ready().await.status, 200, "it stands by");
     assert_eq!(writers(&cluster), ["first", "second"]);
 }
 
@@ -108,7 +108,7 @@ async fn fault_39_a_leader_cut_off_steps_down_before_another_leads() {
             other_leads
         })
         .await;
-        assert_eq!(first.ready().await.unwrap().status, 200);
+        assert_eq!(first.ready().await.status, 200);
         assert!(first.metric("pullpass_lease_failures_total{request=\"get\"}").await >= Some(1.0));
         network.restore();
         eventually("the one cut off to see who leads", SOON, async || {
@@ -131,7 +131,7 @@ async fn fault_39_without_the_api_server_it_is_not_ready_says_why_and_ends_in_go
     let behind = cluster.kubeconfig_through(&network, &admin);
     let controller = replica(&cluster).kubeconfig(&behind).spawn();
     eventually("a reason in /readyz", SOON, async || {
-        let answer = controller.ready().await?;
+        let answer = controller.admin_if_up("/readyz").await?;
         let is_told = answer.status == 503 && answer.body.contains("leader election: Lease ");
         is_told.then_some(()).ok_or(format!("{answer:?}"))
     })
@@ -182,7 +182,7 @@ async fn fault_52_without_rights_it_is_not_ready_says_why_and_heals() {
     let kubeconfig = account(&cluster, "third").await;
     let mut controller = replica(&cluster).kubeconfig(&kubeconfig).spawn();
     eventually("a reason in /readyz", SOON, async || {
-        let answer = controller.ready().await?;
+        let answer = controller.admin_if_up("/readyz").await?;
         let words = ["leader election: Lease pullpass-controller: ", "is forbidden", "\"leases\""];
         let is_told = answer.status == 503 && words.iter().all(|word| answer.body.contains(word));
         is_told.then_some(()).ok_or(format!("{answer:?}"))
@@ -193,7 +193,7 @@ async fn fault_52_without_rights_it_is_not_ready_says_why_and_heals() {
     grant(&cluster, "third").await;
 
     leads(&controller).await;
-    assert_eq!(controller.ready().await.unwrap().status, 200);
+    assert_eq!(controller.ready().await.status, 200);
     let warnings = controller.log().matches("failed to ask for the Lease").count();
     assert!(warnings <= 2, "the same reason is logged once: {}", controller.log());
 }

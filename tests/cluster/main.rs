@@ -8,7 +8,6 @@
     reason = "a part of the fixture that cannot do its work fails the test, and says why"
 )]
 
-mod admissions;
 mod audit;
 mod cluster;
 mod control_plane;
@@ -34,6 +33,8 @@ mod pods;
 mod ports;
 mod programs;
 mod run_folder;
+mod running;
+mod served;
 mod sidecar_injector;
 mod supervised;
 mod sweep;

@@ -81,7 +81,7 @@ async fn are_healed(faults: &[Fault]) {
     let mut upkeep = Upkeep::start(&[]).await;
     let stranger = Authority::new("stranger");
     let begin = configuration(&upkeep).await;
-    let admissions = upkeep.cluster.admissions().await;
+    let stream = upkeep.cluster.pod_stream().await;
     for fault in faults {
         for secrets in [&SECRETS[..1], &SECRETS[1..], &SECRETS] {
             let before = upkeep.issued().await;
@@ -100,7 +100,7 @@ async fn are_healed(faults: &[Fault]) {
             assert_eq!(issued, fault.issues(secrets), "{fault:?} {secrets:?}");
         }
     }
-    println!("{} Pods were admitted", admissions.end().await);
+    println!("{} Pods were admitted", stream.end().await);
     upkeep.kept_its_keys().await;
     let stranger = Bundle::parse(stranger.pem().as_bytes()).unwrap();
     for bundle in published_since(&upkeep, &begin).await {

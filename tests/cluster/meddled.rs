@@ -55,7 +55,8 @@ pub async fn look_after(client: Client, delays: [Duration; 2]) {
     certificates::run(client, options(delays), metrics, std::time::SystemTime::now).await;
 }
 
-fn options([propagation_delay, pickup_delay]: [Duration; 2]) -> CertificateOptions {
+/// Certificates as in the default overlay, with these delays of propagation and of pickup.
+pub fn options([propagation_delay, pickup_delay]: [Duration; 2]) -> CertificateOptions {
     let day = Duration::from_secs(24 * 60 * 60);
     CertificateOptions {
         mode: CertificateMode::Managed,

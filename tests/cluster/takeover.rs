@@ -71,7 +71,7 @@ async fn at_every_step(ending: Ending, steps: &[Step]) {
     let rights = Rights::of_controller(&cluster).await;
     let first = Replica::new(&cluster, [PROPAGATION, PICKUP]).await;
     let before = cluster.steady().await;
-    let stream = served.stream(&cluster).await;
+    let stream = served.pod_stream(&cluster).await;
     let connections = served.connections();
     assert_eq!(first.process.terminate().await.code(), Some(0));
 

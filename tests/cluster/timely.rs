@@ -15,7 +15,7 @@ async fn an_authority_of_seconds_is_renewed_over_and_over_and_no_admission_fails
         "--certificate-renewal-percent=50",
     ])
     .await;
-    let admissions = upkeep.cluster.admissions().await;
+    let stream = upkeep.cluster.pod_stream().await;
     let [mut ca, mut serving] = [(); 2].map(|()| BTreeSet::new());
     for authorities in [2, 3, 4] {
         eventually("another authority in time", SOON, async || {
@@ -31,7 +31,7 @@ async fn an_authority_of_seconds_is_renewed_over_and_over_and_no_admission_fails
     }
     upkeep.in_order().await;
 
-    println!("{} Pods were admitted", admissions.end().await);
+    println!("{} Pods were admitted", stream.end().await);
     assert!(ca.len() >= 4 && serving.len() >= 6, "{ca:?} {serving:?}");
     let issued = upkeep.issued().await;
     // One of its own at half of its life, and one with each authority.

@@ -2,13 +2,13 @@
 
 use std::{
     ffi::OsString,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     process::ExitStatus,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use kube::{Client, Config};
@@ -17,16 +17,10 @@ use serde_json::Value;
 use crate::{
     cluster::Cluster,
     endpoint::Endpoint,
-    eventually::eventually,
     pki::{Authority, Leaf},
-    plain_http::{self, Answer},
     ports,
-    supervised::{Program, Supervised},
+    running::Running,
 };
-
-const START: Duration = Duration::from_secs(20);
-/// Above the default of `--shutdown-delay` and `--shutdown-grace` together.
-const END: Duration = Duration::from_secs(30);
 
 /// A webhook to be started. It has a certificate for 127.0.0.1 of its own, given by files unless
 /// [`NewWebhook::certificate_from_secret`] says otherwise.
@@ -43,10 +37,9 @@ pub struct NewWebhook {
 /// The running webhook. Dropping it kills it.
 pub struct WebhookProcess {
     port: u16,
-    admin_port: u16,
     authority: Arc<Authority>,
     tls: Vec<OsString>,
-    process: Supervised,
+    running: Running,
 }
 
 impl Cluster {
@@ -142,42 +135,18 @@ impl NewWebhook {
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> WebhookProcess {
         let mut webhook = self.spawn();
-        let admin_port = webhook.admin_port;
-        let process = &mut webhook.process;
-        eventually("the webhook to be ready", START, async || {
-            if let Some(status) = process.exited() {
-                panic!("the webhook ended ({status}): {}", process.log_tail());
-            }
-            match plain_http::get(admin_port, "/readyz").await {
-                Ok(Answer { status: 200, .. }) => Ok(()),
-                Ok(answer) => Err(format!("{answer:?}; {}", process.log_tail())),
-                Err(error) => Err(format!("{error}; {}", process.log_tail())),
-            }
-        })
-        .await;
+        webhook.becomes_ready().await;
         webhook
     }
 
     /// Starts it and waits for nothing.
     pub fn spawn(self) -> WebhookProcess {
         let port = ports::free();
-        let admin_port = ports::free();
-        let mut command: Vec<OsString> = vec![
-            env!("CARGO_BIN_EXE_pullpass").into(),
-            "webhook".into(),
-            format!("--listen=127.0.0.1:{port}").into(),
-            format!("--admin-listen=127.0.0.1:{admin_port}").into(),
-            "--log-format=json".into(),
-        ];
-        command.extend(self.tls.iter().cloned());
-        command.extend(self.arguments);
-        let process = Supervised::start(&Program {
-            command,
-            environment: self.environment,
-            log: self.folder.join(format!("{}.log", self.name)),
-            scratch: self.folder.join(&self.name),
-        });
-        WebhookProcess { port, admin_port, authority: self.authority, tls: self.tls, process }
+        let listen = [format!("--listen=127.0.0.1:{port}").into()];
+        let arguments = listen.into_iter().chain(self.tls.iter().cloned()).chain(self.arguments);
+        let place = (&*self.folder, &*self.name);
+        let running = Running::spawn("webhook", place, arguments, self.environment);
+        WebhookProcess { port, authority: self.authority, tls: self.tls, running }
     }
 }
 
@@ -190,29 +159,6 @@ impl WebhookProcess {
     /// The authority of its certificate.
     pub fn authority(&self) -> &Authority {
         &self.authority
-    }
-
-    /// What `/readyz` says.
-    pub async fn ready(&self) -> Answer {
-        self.admin("/readyz").await
-    }
-
-    /// The text of `/metrics`.
-    pub async fn metrics(&self) -> String {
-        self.admin("/metrics").await.body
-    }
-
-    /// The value of one sample of `/metrics`, named as it is written there, labels and all.
-    pub async fn metric(&self, sample: &str) -> Option<f64> {
-        let metrics = self.metrics().await;
-        let value =
-            metrics.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;
-        value.parse().ok()
-    }
-
-    /// All that it has logged.
-    pub fn log(&self) -> String {
-        self.process.log()
     }
 
     /// Posts an AdmissionReview to it directly, without the API server.
@@ -228,32 +174,22 @@ impl WebhookProcess {
         Client::try_from(config)?.request(request).await
     }
 
-    /// Sends it a signal by its name without SIG.
-    pub fn signal(&mut self, name: &str) {
-        self.process.signal(name);
-    }
-
-    /// How it ended, if it did. Death by signal N is exit code 128 + N.
-    pub fn exited(&mut self) -> Option<ExitStatus> {
-        self.process.exited()
-    }
-
     /// Sends SIGTERM, waits for the end and says how it was.
     pub async fn terminate(mut self) -> ExitStatus {
-        self.signal("TERM");
-        eventually("the webhook to end", END, async || self.exited()).await
+        self.ends().await
     }
+}
 
-    /// The answer of a path on its admin port, while that may not be open yet.
-    pub async fn admin_if_up(&self, path: &str) -> Result<Answer, String> {
-        plain_http::get(self.admin_port, path).await
+impl Deref for WebhookProcess {
+    type Target = Running;
+    fn deref(&self) -> &Running {
+        &self.running
     }
+}
 
-    /// The answer of a path on its admin port.
-    pub async fn admin(&self, path: &str) -> Answer {
-        plain_http::get(self.admin_port, path)
-            .await
-            .unwrap_or_else(|error| panic!("{error}; {}", self.process.log_tail()))
+impl DerefMut for WebhookProcess {
+    fn deref_mut(&mut self) -> &mut Running {
+        &mut self.running
     }
 }
 
