@@ -8,6 +8,7 @@ use crate::{
         CertificateMode, CertificateOptions,
         process::{Options, serve},
     },
+    pki::is_dns_name,
     server::{parse_duration, parse_lifetime},
 };
 use clap::{Args, value_parser};
@@ -117,10 +118,9 @@ fn subdomain(text: &str) -> Result<String, &'static str> {
 }
 
 fn certificate_name(text: &str) -> Result<String, String> {
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    match text.parse::<IpAddr>().is_ok() || is_dns_subdomain(name) {
+    match text.parse::<IpAddr>().is_ok() || is_dns_name(text) {
         true => Ok(text.to_owned()),
-        false => Err(format!("it is neither an IP address nor a DNS name: {DNS_SUBDOMAIN_HINT}")),
+        false => Err("it is neither an IP address nor a DNS name".to_owned()),
     }
 }
 
@@ -164,6 +164,10 @@ impl CertificateArgs {
         if self.ca_secret == self.tls_secret {
             return Err("--ca-secret and --tls-secret must differ: the webhook reads the one and must not read the other".into());
         }
+        let delays = self.propagation_delay + self.pickup_delay;
+        if earliest_renewal(self.certificate_lifetime, self.certificate_renewal_percent) <= delays {
+            return Err("--certificate-lifetime and --certificate-renewal-percent leave no time for --propagation-delay and --pickup-delay: a certificate must last longer than a rotation".into());
+        }
         Ok(CertificateOptions {
             mode: self.certificates,
             names: names(&self.service, &namespace, self.certificate_name),
@@ -182,6 +186,11 @@ impl CertificateArgs {
     }
 }
 
+/// The time after which a certificate is renewed at the earliest: there is a jitter of 5 % of its life.
+fn earliest_renewal(lifetime: Duration, percent: u8) -> Duration {
+    lifetime / 100 * u32::from(percent.saturating_sub(5))
+}
+
 /// What a Service is called, then the further names, each once.
 fn names(service: &str, namespace: &str, further: Vec<String>) -> Vec<String> {
     let mut names = vec![
@@ -190,6 +199,8 @@ fn names(service: &str, namespace: &str, further: Vec<String>) -> Vec<String> {
         format!("{service}.{namespace}.svc"),
         format!("{service}.{namespace}.svc.cluster.local"),
     ];
+    // A namespace of digits alone would look like an address.
+    names.retain(|name| is_dns_name(name));
     for name in further {
         if !names.contains(&name) {
             names.push(name);

@@ -40,12 +40,23 @@ impl Bundle {
         let mut bundle = Self::default();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|_| BundleError::Pem)?;
-            if !matches!(X509Certificate::from_der(&certificate), Ok(([], _))) {
+            if !is_x509(&certificate) {
                 return Err(BundleError::NotX509);
             }
             bundle.insert(certificate);
         }
         Ok(bundle)
+    }
+
+    /// Reads a published `caBundle` as API servers do: what cannot be parsed in it is passed over.
+    /// (Go's `CertPool.AppendCertsFromPEM`.)
+    pub fn parse_published(pem: &[u8]) -> Self {
+        let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
+        let mut bundle = Self::default();
+        for certificate in certificates.filter(|certificate| is_x509(certificate)) {
+            bundle.insert(certificate);
+        }
+        bundle
     }
 
     /// The bundle of one certificate.
@@ -109,6 +120,10 @@ impl Bundle {
     }
 }
 
+fn is_x509(certificate: &CertificateDer<'_>) -> bool {
+    matches!(X509Certificate::from_der(certificate), Ok(([], _)))
+}
+
 /// The order does not count.
 impl PartialEq for Bundle {
     fn eq(&self, other: &Self) -> bool {
@@ -155,5 +170,21 @@ mod tests {
         let not_x509 = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
         assert_eq!(Bundle::parse(not_x509.as_bytes()), Err(BundleError::NotX509));
         assert_eq!(Bundle::parse(a.repeat(1000).as_bytes()), Err(BundleError::TooLarge));
+    }
+
+    #[test]
+    fn of_what_is_published_the_good_part_counts() {
+        let (a, b) = (ca("a"), ca("b"));
+        let both = Bundle::parse(format!("{a}{b}").as_bytes()).unwrap();
+        let not_x509 = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        let not_base64 = a.replacen("MI", "!!", 1);
+        let cut = &a[..a.len() / 2];
+        let published = format!("text\n{not_x509}{a}{not_base64}{b}{cut}");
+        assert_eq!(Bundle::parse_published(published.as_bytes()), both);
+        for nothing in ["", "text", not_x509, &not_base64, cut] {
+            assert!(Bundle::parse_published(nothing.as_bytes()).is_empty(), "{nothing}");
+        }
+        let large = format!("{}{b}", a.repeat(1000));
+        assert_eq!(Bundle::parse_published(large.as_bytes()), both);
     }
 }

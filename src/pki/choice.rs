@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use rustls::pki_types::CertificateDer;
 
-use super::bundle::{Bundle, BundleError};
+use super::bundle::Bundle;
 use super::verify::{validity, verify};
 
 /// A certificate chain, leaf first.
@@ -18,7 +18,7 @@ pub struct Published {
     /// The name that callers connect to.
     pub server_name: String,
     /// Whom they trust.
-    pub bundle: Result<Bundle, BundleError>,
+    pub bundle: Bundle,
     /// Whether a webhook that these callers refuse has lost its purpose.
     pub is_essential: bool,
 }
@@ -45,8 +45,9 @@ pub struct Choice {
     pub passed_over: Option<String>,
 }
 
-/// Chooses between the newest good certificate and the one in force. The one that more callers verify
-/// is preferred, and of two alike the newest; nobody's certificate is better than none.
+/// Chooses between the newest good certificate and the one in force. The one that all essential callers
+/// verify is preferred, then the one that more callers verify, and of two alike the newest; nobody's
+/// certificate is better than none.
 pub fn choose(
     newest: &Chain,
     in_force: Option<&Chain>,
@@ -55,7 +56,7 @@ pub fn choose(
 ) -> Choice {
     let newest = Verdict::of(newest, published, now);
     let in_force = in_force.map(|chain| Verdict::of(chain, published, now));
-    match in_force.filter(|in_force| in_force.accepting > newest.accepting) {
+    match in_force.filter(|in_force| in_force.rank() > newest.rank()) {
         None => Choice {
             serve: Serve::Newest,
             is_accepted: newest.is_accepted,
@@ -82,6 +83,11 @@ struct Verdict {
 }
 
 impl Verdict {
+    /// What is greater is preferred.
+    fn rank(&self) -> (bool, usize) {
+        (self.is_accepted, self.accepting)
+    }
+
     fn of(chain: &Chain, published: &[Published], now: SystemTime) -> Self {
         if chain.first().and_then(validity).is_some_and(|validity| now > validity.not_after) {
             let refusal = "the certificate has expired; issue a new one".to_owned();
@@ -102,10 +108,9 @@ impl Verdict {
 
 fn check_by(chain: &Chain, published: &Published, now: SystemTime) -> Result<(), String> {
     let Published { origin, server_name, bundle, .. } = published;
-    let bundle = bundle.as_ref().map_err(|error| format!("{origin}: its caBundle: {error}"))?;
     if bundle.is_empty() {
         return Err(format!(
-            "{origin}: its caBundle is empty; the controller or cert-manager fills it in \
+            "{origin}: its caBundle holds no certificate; the controller or cert-manager fills it in \
              (drop --webhook-configuration if the certificate chains to the system's roots)"
         ));
     }
@@ -144,7 +149,7 @@ mod tests {
         Published {
             origin: "MutatingWebhookConfiguration pullpass".into(),
             server_name: NAME.into(),
-            bundle: Ok(bundle),
+            bundle,
             is_essential: true,
         }
     }
@@ -152,7 +157,7 @@ mod tests {
     /// Every pair of certificates before every pair of published bundles: what the choice must be
     /// follows from who accepts what.
     #[test]
-    fn what_more_callers_verify_is_served_before_what_fewer_do() {
+    fn what_the_essential_callers_verify_is_served_and_then_what_most_do() {
         let (a, b) = (authority("a"), authority("b"));
         let good_of = |ca: &Authority| chain(ca, NAME, 30 * DAY);
         let soon_over = |ca: &Authority| chain(ca, NAME, DAY);
@@ -181,13 +186,11 @@ mod tests {
                         let of_newest = accepting(newest_good, newest_by);
                         let of_in_force = accepting(in_force_good, in_force_by);
                         let choice = choose(newest, Some(in_force), &both, later);
-                        let keeps = of_in_force > of_newest;
+                        let rank_of_newest = (by_first(newest_good, newest_by), of_newest);
+                        let rank_of_in_force = (by_first(in_force_good, in_force_by), of_in_force);
+                        let keeps = rank_of_in_force > rank_of_newest;
                         assert_eq!(choice.serve == Serve::InForce, keeps, "{choice:?}");
-                        let served = of_newest.max(of_in_force);
-                        let is_accepted = match keeps {
-                            true => by_first(in_force_good, in_force_by),
-                            false => by_first(newest_good, newest_by),
-                        };
+                        let (is_accepted, served) = rank_of_newest.max(rank_of_in_force);
                         assert_eq!(choice.is_accepted, is_accepted);
                         assert_eq!(choice.unverified.is_none(), served == 2);
                         assert_eq!(choice.passed_over.is_some(), keeps);
@@ -208,12 +211,13 @@ mod tests {
         let (a, b) = (authority("a"), authority("b"));
         let newest = chain(&a, NAME, DAY);
         let reason = |published: Published| choose(&newest, None, &[published], now()).unverified;
-        let broken = Published { bundle: Err(BundleError::Pem), ..published(&[]) };
         let elsewhere = Published { server_name: "other.svc".into(), ..published(&[&a]) };
         for (published, words) in [
-            (published(&[]), "its caBundle is empty; the controller or cert-manager fills it in"),
+            (
+                published(&[]),
+                "its caBundle holds no certificate; the controller or cert-manager fills it in",
+            ),
             (published(&[&b]), "does not verify the certificate: none of the trusted authorities"),
-            (broken, "its caBundle: it is not valid PEM"),
             (elsewhere, "the certificate is not for `other.svc`"),
         ] {
             let reason = reason(published).unwrap();

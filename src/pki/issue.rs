@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use super::authority::Authority;
 use super::secret::SecretPem;
 
-/// How far NotBefore lies before the time of issue: clocks in a cluster differ.
-pub const BACKDATED: Duration = Duration::from_secs(60 * 60);
+/// How far NotBefore lies before the time of issue: clocks in a cluster differ, and one that takes local
+/// time for UTC differs by hours.
+pub const BACKDATED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a certificate was not issued.
 #[derive(Debug, Error)]
@@ -154,7 +155,8 @@ fn alternative_names(names: &[String]) -> Result<Vec<rcgen::SanType>, IssueError
         .collect()
 }
 
-fn is_dns_name(name: &str) -> bool {
+/// Whether a certificate can carry this DNS name. A wildcard is one: `*.example.com`.
+pub fn is_dns_name(name: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
     rustls::pki_types::DnsName::try_from(name).is_ok()
 }
@@ -190,7 +192,7 @@ mod tests {
 
         let start = i64::try_from((20_000 * DAY - BACKDATED).as_secs()).unwrap();
         assert_eq!(leaf.validity().not_before.timestamp(), start);
-        assert_eq!(leaf.validity().not_after.timestamp() - start, 10 * 86_400 + 3600);
+        assert_eq!(leaf.validity().not_after.timestamp() - start, 11 * 86_400);
         let usage = leaf.extended_key_usage().unwrap().unwrap().value;
         assert!(usage.server_auth && !usage.client_auth && !usage.any);
         assert!(leaf.key_usage().unwrap().unwrap().value.digital_signature());

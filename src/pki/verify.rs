@@ -74,6 +74,22 @@ pub fn verify(
     }
 }
 
+/// The same for every one of these names. A wildcard is verified by a name that it stands for.
+///
+/// # Errors
+/// The first reason why not.
+pub fn verify_names(
+    bundle: &Bundle,
+    chain: &[CertificateDer<'static>],
+    names: &[String],
+    now: SystemTime,
+) -> Result<(), VerifyError> {
+    names.iter().try_for_each(|name| match name.strip_prefix("*.") {
+        Some(domain) => verify(bundle, chain, &format!("any.{domain}"), now),
+        None => verify(bundle, chain, name, now),
+    })
+}
+
 fn verify_pinned(
     leaf: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -169,8 +185,21 @@ mod tests {
         }
         assert_eq!(at("no name", now()), Err(VerifyError::Name("no name".to_owned())));
         assert_eq!(at(NAME, now() + 31 * DAY), Err(VerifyError::Expired));
-        assert_eq!(at(NAME, now() - DAY), Err(VerifyError::NotYetValid));
+        assert_eq!(at(NAME, now() - 2 * DAY), Err(VerifyError::NotYetValid));
         assert_eq!(verify(&bundle, &[], NAME, now()), Err(VerifyError::NoCertificate));
+    }
+
+    #[test]
+    fn a_wildcard_is_verified_by_a_name_that_it_stands_for() {
+        let ca = issue_ca("CA", now(), 300 * DAY).unwrap();
+        let bundle = Bundle::of(ca.certificate().clone());
+        let names = [NAME, "*.corp.example", "10.0.0.1"].map(str::to_owned);
+        let pair = issue_serving(&ca, &names, now(), DAY).unwrap();
+        let chain = [CertificateDer::from_pem_slice(pair.certificate_pem.as_bytes()).unwrap()];
+        assert_eq!(verify_names(&bundle, &chain, &names, now()), Ok(()));
+        let others = ["*.other.example".to_owned()];
+        let refused = Err(VerifyError::Name("any.other.example".to_owned()));
+        assert_eq!(verify_names(&bundle, &chain, &others, now()), refused);
     }
 
     #[test]

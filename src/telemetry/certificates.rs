@@ -16,6 +16,16 @@ label! {
     }
 }
 
+label! {
+    /// Which kind of webhook configuration.
+    pub enum WebhookKind: "kind" {
+        /// MutatingWebhookConfiguration
+        Mutating = "mutating",
+        /// ValidatingWebhookConfiguration
+        Validating = "validating",
+    }
+}
+
 /// Metrics of the certificates that the controller looks after.
 #[derive(Debug)]
 pub struct CertificateMetrics {
@@ -25,8 +35,10 @@ pub struct CertificateMetrics {
     pub rotations: Counters<Certificate>,
     /// Rounds of looking after certificates that failed.
     pub failures: Counter,
-    /// Webhook configurations whose caBundle had lost an authority and was repaired.
+    /// Webhook configurations whose caBundle was changed by something else and repaired.
     pub repairs: Counter,
+    /// Webhooks that call us, whose caBundle is kept.
+    pub published_webhooks: Gauges<WebhookKind>,
     /// When all was last found, or put, in order.
     pub last_success: Gauge,
 }
@@ -48,8 +60,13 @@ impl CertificateMetrics {
         let repairs = Counter::default();
         registry.register(
             "ca_bundle_repairs",
-            "Webhook configurations whose caBundle had lost an authority and was repaired",
+            "Webhook configurations whose caBundle was changed by something else and repaired",
             repairs.clone(),
+        );
+        let published_webhooks = Gauges::register(
+            registry,
+            "published_webhooks",
+            "Webhooks of our webhook configurations that call us; their caBundle is kept",
         );
         let last_success = Gauge::default();
         registry.register(
@@ -59,6 +76,6 @@ impl CertificateMetrics {
         );
         let rotations =
             Counters::register(registry, "certificate_rotations", "Certificates issued");
-        Self { not_after, rotations, failures, repairs, last_success }
+        Self { not_after, rotations, failures, repairs, published_webhooks, last_success }
     }
 }

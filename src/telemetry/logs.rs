@@ -41,7 +41,7 @@ pub enum LogError {
 pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(level)
         .map_err(|source| LogError::Level { level: level.to_owned(), source })?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(without_answers(filter));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {
@@ -53,6 +53,15 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     }
     log_panics_by_place();
     Ok(())
+}
+
+/// An answer of the API server that cannot be parsed is logged whole by kube's client, as a warning: it
+/// may be that of a Secret.
+fn without_answers(filter: EnvFilter) -> EnvFilter {
+    match "kube_client::client=error".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    }
 }
 
 /// Replaces the panic hook by one that logs where a panic was, and not its message: that may hold
@@ -76,6 +85,14 @@ fn wants_colour() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fault_51_answers_that_cannot_be_parsed_are_logged_at_no_level() {
+        for level in ["info", "trace", "kube_client::client=trace"] {
+            let filter = without_answers(EnvFilter::new(level)).to_string();
+            assert!(filter.contains("kube_client::client=error"), "{filter}");
+        }
+    }
 
     #[test]
     fn a_level_that_is_no_filter_is_refused_with_a_hint() {

@@ -311,9 +311,9 @@ mod tests {
             matches!(&expired, LoadError::Expired { not_after } if not_after == "2024-11-03T00:00:00Z"),
             "{expired}"
         );
-        let early = at(now() - 2 * DAY);
+        let early = at(now() - 3 * DAY);
         assert!(
-            matches!(&early, LoadError::NotYetValid { not_before } if not_before == "2024-10-03T23:00:00Z"),
+            matches!(&early, LoadError::NotYetValid { not_before } if not_before == "2024-10-03T00:00:00Z"),
             "{early}"
         );
     }

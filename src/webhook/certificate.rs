@@ -121,6 +121,7 @@ impl CertificateKeeper {
         let Some(newest) = self.newest.clone() else {
             let trouble = self.trouble.as_deref().unwrap_or("not read yet");
             self.ready.not_ready(format!("{}: {trouble}", self.origin));
+            self.set_verified(false);
             return None;
         };
         match self.published.as_ref().map_or_else(|| Ok(vec![]), PublishedBundles::all) {

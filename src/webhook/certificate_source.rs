@@ -64,8 +64,14 @@ pub fn secret(client: Client, name: &ObjectName) -> BoxStream<'static, Input> {
 }
 
 /// The webhook configurations, whenever one changes.
-pub fn webhook_configurations(client: &Client, name: &str) -> BoxStream<'static, Input> {
-    published::watch(client, name).map(|(kind, seen)| Input::Published(kind, seen)).boxed()
+pub fn webhook_configurations(
+    client: &Client,
+    name: &str,
+    server_name: Option<&str>,
+) -> BoxStream<'static, Input> {
+    published::watch(client, name, server_name)
+        .map(|(kind, seen)| Input::Published(kind, seen))
+        .boxed()
 }
 
 fn ticks() -> BoxStream<'static, Input> {

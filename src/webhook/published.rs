@@ -81,39 +81,46 @@ impl PublishedBundles {
     }
 }
 
-/// Watches both configurations of a name, for ever.
+/// Watches both configurations of a name, for ever. Of their webhooks those that call another Service
+/// than `own`, such as `pullpass-webhook.pullpass-system.svc`, are somebody else's.
 pub fn watch(
     client: &Client,
     name: &str,
+    own: Option<&str>,
 ) -> impl Stream<Item = (RegistrationKind, Seen<Vec<Published>>)> + Send + use<> {
     stream::select(
-        watch_one::<MutatingWebhookConfiguration>(client, name),
-        watch_one::<ValidatingWebhookConfiguration>(client, name),
+        watch_one::<MutatingWebhookConfiguration>(client, name, own),
+        watch_one::<ValidatingWebhookConfiguration>(client, name, own),
     )
 }
 
 fn watch_one<R>(
     client: &Client,
     name: &str,
+    own: Option<&str>,
 ) -> impl Stream<Item = (RegistrationKind, Seen<Vec<Published>>)> + Send + use<R>
 where
     R: Registration + Resource<Scope = ClusterResourceScope, DynamicType = ()>,
     R: Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let name = name.to_owned();
+    let (name, own) = (name.to_owned(), own.map(str::to_owned));
     single::watch_cluster_scoped::<R>(client.clone(), &name)
-        .map(move |seen| (R::KIND, seen.map(|object| of(&name, &object))))
+        .map(move |seen| (R::KIND, seen.map(|object| of(&name, &object, own.as_deref()))))
 }
 
-fn of<R: Registration>(name: &str, registration: &R) -> Vec<Published> {
+fn of<R: Registration>(name: &str, registration: &R, own: Option<&str>) -> Vec<Published> {
+    let is_ours = |config: &WebhookClientConfig| {
+        config.service.is_none() || own.is_none_or(|own| server_name(config) == own)
+    };
     let webhooks = registration.webhooks();
     webhooks
+        .filter(|(_, config)| is_ours(config))
         .map(|(webhook, config)| {
             let ca_bundle = config.ca_bundle.as_ref().map_or(&[][..], |bytes| &bytes.0);
             Published {
                 origin: format!("{} {name}, webhook {webhook}", R::KIND),
                 server_name: server_name(config),
-                bundle: Bundle::parse(ca_bundle),
+                bundle: Bundle::parse_published(ca_bundle),
                 is_essential: R::KIND == RegistrationKind::Mutating,
             }
         })
@@ -159,6 +166,35 @@ mod tests {
         };
         let config = WebhookClientConfig { service: Some(service), ..Default::default() };
         assert_eq!(server_name(&config), "pullpass-webhook.pullpass-system.svc");
+    }
+
+    #[test]
+    fn a_webhook_of_another_service_is_somebody_elses() {
+        let calling = |client_config: serde_json::Value| {
+            serde_json::json!({
+                "name": "a.example",
+                "clientConfig": client_config,
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+            })
+        };
+        let service =
+            |name: &str| serde_json::json!({"service": {"name": name, "namespace": "system"}});
+        let configuration: MutatingWebhookConfiguration =
+            serde_json::from_value(serde_json::json!({
+                "webhooks": [
+                    calling(service("ours")),
+                    calling(service("other")),
+                    calling(serde_json::json!({"url": "https://127.0.0.1/mutate"})),
+                ]
+            }))
+            .unwrap();
+        let names = |own| {
+            let of = of("pullpass", &configuration, own).into_iter();
+            of.map(|published| published.server_name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Some("ours.system.svc")), ["ours.system.svc", "127.0.0.1"]);
+        assert_eq!(names(None), ["ours.system.svc", "other.system.svc", "127.0.0.1"]);
     }
 
     #[test]

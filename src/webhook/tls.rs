@@ -102,7 +102,11 @@ pub fn start(
     let mut sources = vec![certificates];
     let published = match (options.webhook_configuration, client) {
         (Some(name), Some(client)) => {
-            sources.push(source::webhook_configurations(client, &name));
+            sources.push(source::webhook_configurations(
+                client,
+                &name,
+                options.server_name.as_deref(),
+            ));
             Some(PublishedBundles::new(name))
         }
         (Some(name), None) => {

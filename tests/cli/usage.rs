@@ -23,6 +23,8 @@ use rstest::rstest;
 #[case(&["controller", "--lease-name", "Lease"])]
 #[case(&["controller", "--namespace", "a.b"])]
 #[case(&["controller", "--certificates", "none"])]
+#[case(&["controller", "--certificate-lifetime", "17m"])]
+#[case(&["controller", "--pickup-delay", "20h", "--certificate-lifetime", "1d"])]
 #[case(&["controller", "--certificate-name", "a_b"])]
 #[case(&["controller", "--ca-lifetime", "0d"])]
 #[case(&["controller", "--ca-lifetime", "101y"])]

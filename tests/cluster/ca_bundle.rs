@@ -44,7 +44,7 @@ async fn fault_26_a_ca_bundle_that_is_changed_is_put_right_at_once() {
             owns_one_field_of(&after, &[webhook]);
         }
     }
-    let told = ["Warning CaBundleRepaired", "pullpass-ca", "it lacked the authority"];
+    let told = ["Warning CaBundleRepaired", "pullpass-ca", "something else had changed it"];
     for kind in [MUTATING, VALIDATING] {
         upkeep.event(&[told[0], told[1], told[2], kind]).await;
     }
@@ -90,6 +90,12 @@ async fn fault_26_configurations_that_are_made_again_get_their_ca_bundle_and_not
     })
     .await;
     assert_eq!(cluster.bundles().await, Ok(vec![]));
+    let missing = "Warning WebhookConfigurationMissing pullpass-tls";
+    for (kind, label) in [(MUTATING, "mutating"), (VALIDATING, "validating")] {
+        upkeep.event(&[missing, kind, "calls the Service pullpass-webhook.pullpass-system"]).await;
+        let kept = format!("pullpass_published_webhooks{{kind=\"{label}\"}}");
+        assert_eq!(upkeep.controller.metric(&kept).await, Some(0.0));
+    }
 }
 
 #[tokio::test]

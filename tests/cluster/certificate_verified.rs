@@ -45,7 +45,7 @@ async fn it_is_ready_once_pods_can_be_reviewed_and_all_is_well_once_every_ca_bun
 
     publish::<MutatingWebhookConfiguration>(&cluster, "").await;
     publish::<ValidatingWebhookConfiguration>(&cluster, "").await;
-    not_ready(&webhook, &format!("{MUTATING}its caBundle is empty")).await;
+    not_ready(&webhook, &format!("{MUTATING}its caBundle holds no certificate")).await;
     assert_eq!(verified(&webhook).await, Some(0.0));
 
     publish::<MutatingWebhookConfiguration>(&cluster, &stranger.pem()).await;
@@ -120,7 +120,7 @@ async fn fault_26_a_wiped_ca_bundle_is_told_and_drops_no_connection() {
 
     for _ in 0..2 {
         publish::<MutatingWebhookConfiguration>(&cluster, "").await;
-        not_ready(&webhook, &format!("{MUTATING}its caBundle is empty")).await;
+        not_ready(&webhook, &format!("{MUTATING}its caBundle holds no certificate")).await;
         assert_eq!(verified(&webhook).await, Some(0.0));
         let answer = kept.review(&review("default")).await.unwrap();
         assert_eq!(additions(&answer).unwrap(), ["project"]);
@@ -206,7 +206,7 @@ async fn files_are_checked_in_the_same_way() {
     let webhook = webhook.start().await;
     cluster.register("cluster-wide", &webhook).await;
     publish::<MutatingWebhookConfiguration>(&cluster, "").await;
-    not_ready(&webhook, &format!("{MUTATING}its caBundle is empty")).await;
+    not_ready(&webhook, &format!("{MUTATING}its caBundle holds no certificate")).await;
     publish::<MutatingWebhookConfiguration>(&cluster, &webhook.authority().pem()).await;
     ready(&webhook).await;
 }

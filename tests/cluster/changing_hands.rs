@@ -1,10 +1,13 @@
 //! Certificates change hands: from files to the controller, to an authority of one's own, and not from
 //! whoever else looks after them.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::{ConfigMap, Secret},
+};
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use pullpass::pki::Bundle;
 use rcgen::{
@@ -44,9 +47,13 @@ async fn from_a_given_certificate_to_managed_ones_without_a_failed_admission() {
     let kinds = format!("{MUTATING},{VALIDATING}");
     let forget = ["annotate", &kinds, "pullpass", &format!("{LAST_APPLIED}-")];
     cluster.kubectl(&forget, None).await.expect_success();
-    cluster.apply_default_overlay(service.port()).await;
-    let fail = json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]);
-    cluster.change_registration(fail).await;
+    let mut overlay = cluster.default_overlay(service.port()).await;
+    // The table stays as it is, and so does the failurePolicy: both are the administrator's.
+    overlay.retain(|object| object["kind"] != "ConfigMap");
+    for webhook in overlay.iter_mut().filter(|object| object["kind"] == MUTATING) {
+        webhook["webhooks"][0]["failurePolicy"] = json!("Fail");
+    }
+    cluster.apply_all(overlay).await;
     let secret = cluster.secrets().get("pullpass-tls").await.unwrap();
     let key_line = leaf.key.lines().nth(2).unwrap();
     assert!(secret.annotations().contains_key(LAST_APPLIED));
@@ -95,6 +102,42 @@ async fn an_authority_of_ones_own_is_used_if_it_can_be() {
     upkeep.event(&["Warning AuthorityIssued pullpass-ca", "what it signs is not accepted"]).await;
 
     println!("{} Pods were admitted", stream.end().await);
+    upkeep.kept_its_keys().await;
+}
+
+/// As `kubectl create secret tls` makes it: of a type that never changes, and without `ca.crt`.
+#[tokio::test]
+async fn the_secret_of_an_authority_of_ones_own_is_never_deleted() {
+    let mut upkeep = Upkeep::start(&[]).await;
+    let own = authority("company.example", None);
+    upkeep.remember(&own.key);
+    let secrets = upkeep.cluster.secrets();
+    upkeep.controller.signal("STOP");
+    secrets.delete("pullpass-ca", &DeleteParams::default()).await.unwrap();
+    let brought: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "pullpass-ca"},
+        "type": "kubernetes.io/tls",
+        "stringData": {"tls.crt": own.certificate, "tls.key": own.key},
+    }))
+    .unwrap();
+    let brought = secrets.create(&PostParams::default(), &brought).await.unwrap();
+    upkeep.controller.signal("CONT");
+    eventually("all to be in order with it", SOON, async || {
+        let found = upkeep.cluster.certificates().await?;
+        let is_so = found.are_steady() && found.authority.as_ref() == own.der();
+        is_so.then_some(()).ok_or_else(|| upkeep.controller.log())
+    })
+    .await;
+    let uid = async || secrets.get("pullpass-ca").await.unwrap().uid();
+    assert_eq!(uid().await, brought.uid());
+
+    let spoilt = json!({"immutable": true, "data": {"ca.crt": ByteString(b"spoilt".to_vec())}});
+    let patch = Patch::Merge(spoilt);
+    secrets.patch("pullpass-ca", &PatchParams::default(), &patch).await.unwrap();
+    upkeep.event(&["Warning CertificateFailed", "for it is immutable: make it again"]).await;
+    assert_eq!(uid().await, brought.uid());
+    secrets.delete("pullpass-ca", &DeleteParams::default()).await.unwrap();
+    upkeep.changed(|found| found.authority.as_ref() != own.der()).await;
     upkeep.kept_its_keys().await;
 }
 
@@ -162,25 +205,23 @@ impl Cluster {
         items.retain(|object| object["kind"] != "Deployment");
         for object in &mut items {
             if object["metadata"]["name"] == "pullpass-tls" && object["kind"] == "Secret" {
-                let mut secret: Secret = serde_json::from_value(object.clone()).unwrap();
                 let values = [
                     ("tls.crt", leaf.certificate.clone()),
                     ("tls.key", leaf.key.clone()),
                     ("ca.crt", given.authority.pem()),
                 ];
-                let values = values.map(|(key, text)| {
-                    (key.to_owned(), k8s_openapi::ByteString(text.into_bytes()))
-                });
-                secret.data = Some(values.into());
-                *object = serde_json::to_value(secret).unwrap();
+                object["data"] = values
+                    .map(|(key, text)| (key.to_owned(), json!(ByteString(text.into_bytes()))))
+                    .into_iter()
+                    .collect::<serde_json::Map<_, _>>()
+                    .into();
             }
             for webhook in object["webhooks"].as_array_mut().into_iter().flatten() {
                 let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
                 webhook["clientConfig"] = client_config(given, &path);
             }
         }
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
-        self.kubectl(&["apply", "-f", "-"], Some(&list)).await.expect_success();
+        self.apply_all(items).await;
     }
 }
 

@@ -45,7 +45,7 @@ async fn the_expiry_of_a_given_certificate_is_told_and_nothing_is_written() {
     let over = authority.issue_expired(&SERVICE);
     let mut broken = good.clone();
     broken.key = broken.key.replace("-----END", "-----");
-    for (spoilt, told) in [(&over, "has expired"), (&broken, "cannot be parsed")] {
+    for (spoilt, told) in [(&over, "it expired at"), (&broken, "cannot be parsed")] {
         let before = controller.metric("pullpass_certificate_failures_total").await;
         cluster.write_tls_secret(spoilt, &authority).await;
         eventually("an Event of the certificate", SOON, async || {

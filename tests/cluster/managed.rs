@@ -63,25 +63,31 @@ impl Cluster {
     /// webhook configurations are sent to this port, and have no caBundle; Deployments are left to the
     /// test, which runs their processes.
     pub async fn apply_default_overlay(&self, port: u16) {
-        let manifests = self.render("cluster-wide").await;
-        let mut items = manifests.objects.clone();
+        self.apply_all(self.default_overlay(port).await).await;
+    }
+
+    /// What that applies.
+    pub async fn default_overlay(&self, port: u16) -> Vec<Value> {
+        let mut items = self.render("cluster-wide").await.objects;
         items.retain(|object| object["kind"] != "Deployment");
         for object in &mut items {
             if CONFIGURATIONS.iter().any(|kind| object["kind"] == *kind) {
                 direct(object, port);
             }
         }
+        items
+    }
+
+    /// Applies objects as `kubectl apply` does, on the client's side.
+    pub async fn apply_all(&self, items: Vec<Value>) {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
         self.kubectl(&["apply", "-f", "-"], Some(&list)).await.expect_success();
     }
 
     /// The webhook configurations of the default overlay as their manifest has them, sent to this port.
     pub async fn configurations_of_default_overlay(&self, port: u16) -> Value {
-        let mut items = self.render("cluster-wide").await.objects;
+        let mut items = self.default_overlay(port).await;
         items.retain(|object| CONFIGURATIONS.iter().any(|kind| object["kind"] == *kind));
-        for object in &mut items {
-            direct(object, port);
-        }
         json!({"apiVersion": "v1", "kind": "List", "items": items})
     }
 

@@ -1,6 +1,9 @@
 //! Whatever befalls the two Secrets, the controller puts it right, and no admission fails meanwhile.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::{
     ByteString,
@@ -14,7 +17,9 @@ use pullpass::pki::Bundle;
 use serde_json::json;
 
 use crate::{
-    managed::SERVICE,
+    audit::Event,
+    eventually::eventually,
+    managed::{CONTROLLER, SERVICE, SOON},
     pki::Authority,
     upkeep::{SECRETS, Upkeep},
 };
@@ -75,6 +80,43 @@ async fn fault_25_secrets_whose_content_is_spoilt_are_filled_anew() {
 #[tokio::test]
 async fn fault_25_nobody_else_is_trusted_for_having_been_put_into_a_secret() {
     are_healed(&[Fault::Swapped, Fault::Strangers]).await;
+}
+
+#[tokio::test]
+async fn fault_41_who_spoils_whom_to_trust_over_and_over_is_told_of_and_not_followed_at_once() {
+    let mut upkeep = Upkeep::start(&[]).await;
+    let cluster = &upkeep.cluster;
+    let spoil = async || loop {
+        cluster.change_secret("pullpass-ca", &[("ca.crt", Some(b"spoilt"))]).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    tokio::select! {
+        () = spoil() => unreachable!("it goes on for ever"),
+        () = async {
+            upkeep.event(&["Warning SecretContested", "over and over by something else"]).await;
+            // Each repair comes later than the one before.
+            let begin = repairs_of_authority(&upkeep);
+            let time = Instant::now();
+            eventually("four more repairs", SOON, async || {
+                repairs_of_authority(&upkeep) >= begin + 4
+            })
+            .await;
+            assert!(time.elapsed() > Duration::from_secs(1), "{:?}", time.elapsed());
+        } => {}
+    }
+    upkeep.in_order().await;
+    assert_eq!(upkeep.issued().await, [1, 1]);
+}
+
+/// How often the controller has updated the authority's Secret.
+fn repairs_of_authority(upkeep: &Upkeep) -> usize {
+    let is_update = |event: &Event| {
+        event.user.username == CONTROLLER
+            && event.verb == "update"
+            && event.object_ref.name == "pullpass-ca"
+            && event.response_status.code == 200
+    };
+    upkeep.cluster.audit_events(is_update).len()
 }
 
 async fn are_healed(faults: &[Fault]) {

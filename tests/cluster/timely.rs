@@ -13,6 +13,7 @@ async fn an_authority_of_seconds_is_renewed_over_and_over_and_no_admission_fails
         "--ca-renewal-percent=50",
         "--certificate-lifetime=10s",
         "--certificate-renewal-percent=50",
+        "--certificate-name=*.corp.example",
     ])
     .await;
     let stream = upkeep.cluster.pod_stream().await;

@@ -194,6 +194,61 @@ fn a_given_certificate_is_taken_over_without_a_failure() {
 }
 
 #[test]
+fn of_a_bundle_larger_than_can_be_carried_on_the_authority_in_use_is_kept() {
+    let mut world = World::steady();
+    world.ca = None;
+    let in_use = world.configurations[0].bundle().unwrap().clone();
+    let company: Bundle = (0..20).fold(Bundle::default(), |mut all, number| {
+        let name = format!("company {number}");
+        all.insert(pki::issue_ca(&name, world.time(), CA_LIFETIME).unwrap().certificate().clone());
+        all
+    });
+    let all = company.union(&in_use);
+    world.configurations = [all.clone(), all].map(|bundle| Configuration::There(Some(bundle)));
+    world.record();
+    world.advance(2 * PICKUP);
+    no_request_fails_until_all_is_steady(&mut world);
+}
+
+#[test]
+fn fault_27_an_authority_deleted_over_and_over_leaves_the_one_in_use_trusted() {
+    let mut world = World::steady();
+    for _ in 0..30 {
+        world.ca = None;
+        for _ in 0..3 {
+            world.round(None);
+            assert_eq!(world.failure(), None);
+        }
+        world.advance(PROPAGATION / 4);
+        assert_eq!(world.failure(), None);
+    }
+    no_request_fails_until_all_is_steady(&mut world);
+}
+
+#[test]
+fn fault_24_a_leader_whose_clock_is_off_by_hours_fails_no_request() {
+    for hours in [-12, -2, 2, 12] {
+        let mut world = World::steady();
+        world.change_leader(hours * 3600);
+        World::ask(&mut world.ca);
+        no_request_fails_until_all_is_steady(&mut world);
+    }
+}
+
+fn no_request_fails_until_all_is_steady(world: &mut World) {
+    for _ in 0..40 {
+        match world.round(None) {
+            Step::Wait(_, Waiting::Renewal) => break,
+            Step::Wait(time, _) => world.advance(time.min(PROPAGATION / 2)),
+            _ => {}
+        }
+        assert_eq!(world.failure(), None);
+    }
+    world.settle();
+    world.assert_steady();
+}
+
+#[test]
 fn a_crash_at_each_step_leads_back_to_the_same_end() {
     for crash in [Crash::Before, Crash::Amid, Crash::After] {
         for at in 0..12 {

@@ -91,7 +91,7 @@ fn is_ours(client: &WebhookClientConfig, namespace: &str, name: &str) -> bool {
 
 fn published(client: &WebhookClientConfig) -> Option<Bundle> {
     let bytes = client.ca_bundle.as_ref()?;
-    Bundle::parse(&bytes.0).ok().filter(|bundle| !bundle.is_empty())
+    Some(Bundle::parse_published(&bytes.0)).filter(|bundle| !bundle.is_empty())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::pki::IssueError;
+use crate::pki::{IssueError, VerifyError};
 
 /// For one request to the API server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,6 +49,19 @@ pub enum RoundError {
     /// Cryptography.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// What the authority signs does not count, and another one would fare no better.
+    #[error(
+        "what the new authority signs is not accepted: {0}; check --service, --namespace and --certificate-name"
+    )]
+    Unverifiable(VerifyError),
+    /// It would have to be replaced, and the key in it may be the only copy.
+    #[error(
+        "failed to store in the Secret {name} whom to trust, for it is immutable: make it again without `immutable`, or delete it to have a new authority issued"
+    )]
+    Immutable {
+        /// The Secret.
+        name: String,
+    },
     /// Somebody else writes it, and two who write would undo each other's work.
     #[error(
         "leave the Secret {name} alone: {owner} looks after it. Pass --certificates=external, or delete that and then the Secret"

@@ -8,7 +8,6 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use tokio::time::timeout;
-use tracing::warn;
 
 use super::report::Report;
 use super::secrets::read_serving;
@@ -35,18 +34,20 @@ pub async fn report(
         name: options.tls_secret.as_str().into(),
     };
     let mut seen = pin!(single::watch::<Secret>(client, &name));
-    let mut secret = None;
+    // Nothing is known before the first answer.
+    let mut known: Option<Option<Secret>> = None;
     loop {
         match timeout(INTERVAL, seen.next()).await {
-            Ok(Some(Seen::Object(object))) => secret = Some(object),
-            Ok(Some(Seen::Absent)) => secret = None,
+            Ok(Some(Seen::Object(object))) => known = Some(Some(object)),
+            Ok(Some(Seen::Absent)) => known = Some(None),
             Ok(Some(Seen::Failed(error))) => {
-                warn!("the watch of the Secret {name} failed; trying again: {}", reason_of(&error));
+                report.unread(&name, &reason_of(&error));
                 continue;
             }
             Ok(None) => return,
             Err(_) => {}
         }
+        let Some(secret) = &known else { continue };
         let serving = read_serving(secret.as_ref(), clock());
         let good = serving.good();
         report.expiry(Certificate::Serving, good.and_then(|serving| serving.chain.first()));

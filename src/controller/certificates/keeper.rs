@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt};
+use rustls::pki_types::CertificateDer;
 
 use super::bundles::Target;
 use super::contest::Contest;
@@ -15,7 +16,7 @@ use super::secrets;
 use super::store::{Look, Store};
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
-use crate::pki::rotation::{Memory, Policy, Reason, Seen, Step, next_step};
+use crate::pki::rotation::{Memory, Policy, Reason, Seen, Step, carried, next_step};
 use crate::pki::{self, Authority, Bundle, Pair, VerifyError};
 use crate::telemetry::Metrics;
 use crate::telemetry::certificates::Certificate;
@@ -30,6 +31,11 @@ pub struct Keeper {
     policy: Policy,
     memory: Memory,
     last_published: LastPublished,
+    /// The Secrets as they were last written here.
+    ca: Version,
+    tls: Version,
+    /// The authority that was last issued here.
+    issued: Option<CertificateDer<'static>>,
     over_secrets: Contest,
     over_bundles: Contest,
     report: Report,
@@ -45,6 +51,9 @@ impl Keeper {
             options,
             memory: Memory::default(),
             last_published: LastPublished::default(),
+            ca: Version::default(),
+            tls: Version::default(),
+            issued: None,
             over_secrets: Contest::default(),
             over_bundles: Contest::default(),
         }
@@ -57,11 +66,6 @@ impl Keeper {
     /// Why the step could not be taken. The next round looks anew.
     pub async fn round(&mut self, clock: impl Fn() -> SystemTime) -> Result<Duration, RoundError> {
         let look = self.store.look(clock()).await?;
-        for secret in look.ca.iter().chain(&look.tls) {
-            if let Some(owner) = secrets::other_owner(secret) {
-                return Err(RoundError::Owned { name: secret.name_any(), owner });
-            }
-        }
         let targets = look.configurations.targets(&self.options.namespace, &self.options.service);
         let (authority, signing) = secrets::read_authority(look.ca.as_ref());
         let serving = secrets::read_serving(look.tls.as_ref(), look.at);
@@ -69,6 +73,15 @@ impl Keeper {
         let seen = Seen { authority, serving, published };
         let elapsed = self.memory.note(&seen, Instant::now());
         self.report.seen(&seen);
+        for kind in RegistrationKind::BOTH {
+            let count = targets.iter().filter(|target| target.kind == kind).count();
+            self.report.webhooks(kind, count).await;
+        }
+        for secret in look.ca.iter().chain(&look.tls) {
+            if let Some(owner) = secrets::other_owner(secret) {
+                return Err(RoundError::Owned { name: secret.name_any(), owner });
+            }
+        }
         let step = next_step(&seen, elapsed, look.at, &self.policy);
         if let Step::Wait(pause, waiting) = step {
             for target in targets {
@@ -77,7 +90,7 @@ impl Keeper {
             self.report.waiting(waiting, look.at);
             return Ok(pause.max(Duration::from_millis(10)));
         }
-        let is_repair = self.is_repair(&step, &targets);
+        let is_repair = self.is_repair(&step, &look, &seen, &targets);
         if is_repair {
             let pause = self.contest(&step).wait(Instant::now());
             if !pause.is_zero() {
@@ -92,14 +105,28 @@ impl Keeper {
     }
 
     /// Whether a step puts right what somebody else has done.
-    fn is_repair(&self, step: &Step, targets: &[Target]) -> bool {
+    fn is_repair(&self, step: &Step, look: &Look, seen: &Seen, targets: &[Target]) -> bool {
+        let is_undone = |reason: &Reason, version: &Version, secret| match reason {
+            Reason::Absent | Reason::Broken(_) => true,
+            Reason::Due | Reason::NewAuthority => version.is_overwritten(secret),
+            Reason::Asked => false,
+        };
         match step {
-            Step::Publish(_) => self.last_published.is_undone(targets),
-            Step::IssueAuthority { reason, .. } | Step::IssueServing(reason) => {
-                matches!(reason, Reason::Absent | Reason::Broken(_))
+            Step::Publish(_) => {
+                self.last_published.is_undone(targets, |bundle| self.is_refused(seen, bundle, look))
             }
-            Step::Trust(_) | Step::Wait(..) => false,
+            Step::IssueAuthority { reason, .. } => is_undone(reason, &self.ca, look.ca.as_ref()),
+            Step::IssueServing(reason) => is_undone(reason, &self.tls, look.tls.as_ref()),
+            Step::Trust(_) => self.ca.is_overwritten(look.ca.as_ref()),
+            Step::Wait(..) => false,
         }
+    }
+
+    /// Whether clients that trust these refuse the stored certificate.
+    fn is_refused(&self, seen: &Seen, bundle: &Bundle, look: &Look) -> bool {
+        seen.serving.good().is_some_and(|serving| {
+            pki::verify_names(bundle, &serving.chain, &self.policy.names, look.at).is_err()
+        })
     }
 
     /// The repairs of late of what a step repairs.
@@ -123,7 +150,7 @@ impl Keeper {
                 self.issue_authority(look, carried, reason).await
             }
             (Step::Trust(trusted), _) => self.trust(look, trusted).await,
-            (Step::Publish(bundles), _) => self.publish(look, targets, bundles).await,
+            (Step::Publish(bundles), _) => self.publish(look, seen, targets, bundles).await,
             (Step::IssueServing(reason), Some(signing)) => {
                 self.issue_serving(look, seen, signing, reason).await
             }
@@ -147,15 +174,19 @@ impl Keeper {
         let authority = pki::issue_ca(AUTHORITY_NAME, look.at, lifetime)?;
         let secret = existing(look.ca.as_ref(), &self.options.ca_secret);
         let wanted = secrets::with_authority(secret, &authority, carried);
-        self.store.write(look.ca.as_ref(), wanted).await?;
+        self.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
+        self.issued = Some(authority.certificate().clone());
         self.report.issued(Certificate::Ca, reason).await;
         Ok(())
     }
 
     async fn trust(&mut self, look: &Look, trusted: &Bundle) -> Result<(), RoundError> {
         let secret = existing(look.ca.as_ref(), &self.options.ca_secret);
+        if secrets::is_immutable(&secret) {
+            return Err(RoundError::Immutable { name: secret.name_any() });
+        }
         let wanted = secrets::with_trusted(secret, trusted);
-        self.store.write(look.ca.as_ref(), wanted).await?;
+        self.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
         self.report.trusted(trusted);
         Ok(())
     }
@@ -163,6 +194,7 @@ impl Keeper {
     async fn publish(
         &mut self,
         look: &Look,
+        seen: &Seen,
         targets: &[Target],
         bundles: &[(usize, Bundle)],
     ) -> Result<(), RoundError> {
@@ -186,7 +218,10 @@ impl Keeper {
                 outcome = Err(error.into());
                 continue;
             }
-            let is_repair = self.last_published.is_undone(of_kind().map(|(_, target)| target));
+            let is_repair =
+                self.last_published.is_undone(of_kind().map(|(_, target)| target), |bundle| {
+                    self.is_refused(seen, bundle, look)
+                });
             self.report.published(kind, is_repair).await;
             for (webhook, bundle) in all {
                 self.last_published.note(kind, &webhook, Some(bundle));
@@ -205,14 +240,34 @@ impl Keeper {
         let lifetime = self.options.certificate_lifetime;
         let pair = pki::issue_serving(authority, &self.policy.names, look.at, lifetime)?;
         if let Err(error) = verify(authority, &pair, &self.policy.names, look.at) {
+            // One that somebody brought may be held to other names; of our own the next would be the same.
+            if self.issued.as_ref() == Some(authority.certificate()) {
+                return Err(RoundError::Unverifiable(error));
+            }
             let reason = Reason::Broken(format!("what it signs is not accepted: {error}"));
-            return self.issue_authority(look, &seen.all_published(), &reason).await;
+            let carried = carried(seen, None, look.at, &self.policy);
+            return self.issue_authority(look, &carried, &reason).await;
         }
         let secret = existing(look.tls.as_ref(), &self.options.tls_secret);
         let wanted = secrets::with_serving(secret, &pair, authority);
-        self.store.write(look.tls.as_ref(), wanted).await?;
+        self.tls = Version::of(&self.store.write(look.tls.as_ref(), wanted).await?);
         self.report.issued(Certificate::Serving, reason).await;
         Ok(())
+    }
+}
+
+/// The version of a Secret that was last written here; none if none was.
+#[derive(Debug, Default)]
+struct Version(Option<String>);
+
+impl Version {
+    fn of(written: &Secret) -> Self {
+        Self(written.resource_version())
+    }
+
+    /// Whether somebody else has written since.
+    fn is_overwritten(&self, read: Option<&Secret>) -> bool {
+        self.0.is_some() && self.0 != read.and_then(ResourceExt::resource_version)
     }
 }
 
@@ -238,7 +293,7 @@ fn verify(
     let chain: Vec<_> = chain
         .map(|chain| chain.iter().cloned().collect())
         .map_err(|_| VerifyError::NoCertificate)?;
-    names.iter().try_for_each(|name| pki::verify(&own, &chain, name, now))
+    pki::verify_names(&own, &chain, names, now)
 }
 
 fn existing(read: Option<&Secret>, name: &str) -> Secret {

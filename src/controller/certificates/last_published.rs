@@ -16,12 +16,17 @@ impl LastPublished {
         self.0.insert((kind, webhook.to_owned()), bundle);
     }
 
-    /// Whether the caBundle of any of these webhooks is no longer what was noted. Of one that was never
-    /// noted nothing is known: whoever led before may have left it so.
-    pub fn is_undone<'a>(&self, targets: impl IntoIterator<Item = &'a Target>) -> bool {
-        targets.into_iter().any(|target| {
-            let last = self.0.get(&(target.kind, target.webhook.clone()));
-            last.is_some_and(|last| *last != target.published)
+    /// Whether the caBundle of any of these webhooks is no longer what was noted. One that was never
+    /// noted is as whoever led before left it, unless it does not verify the stored certificate.
+    pub fn is_undone<'a>(
+        &self,
+        targets: impl IntoIterator<Item = &'a Target>,
+        is_refused_by: impl Fn(&Bundle) -> bool,
+    ) -> bool {
+        let empty = Bundle::default();
+        targets.into_iter().any(|target| match self.0.get(&(target.kind, target.webhook.clone())) {
+            Some(last) => *last != target.published,
+            None => is_refused_by(target.published.as_ref().unwrap_or(&empty)),
         })
     }
 }
@@ -42,13 +47,16 @@ mod tests {
         let bundle = Some(Bundle::of(ca.certificate().clone()));
         let [mutating, validating] = RegistrationKind::BOTH;
         let mut last = LastPublished::default();
-        assert!(!last.is_undone([&target(mutating, None)]), "never noted");
         last.note(mutating, "a", bundle.clone());
         let in_place = target(mutating, bundle);
         let wiped = target(mutating, None);
-        assert!(!last.is_undone([&in_place]));
-        assert!(last.is_undone([&in_place, &wiped]));
-        assert!(!last.is_undone([&target(validating, None)]), "of the other kind");
-        assert!(!last.is_undone([]));
+        let is_undone = |targets: &[&Target]| last.is_undone(targets.iter().copied(), |_| false);
+        assert!(!is_undone(&[&in_place]));
+        assert!(is_undone(&[&in_place, &wiped]));
+        assert!(!is_undone(&[]));
+
+        let never_noted = target(validating, None);
+        assert!(!is_undone(&[&never_noted]), "it is as it was left");
+        assert!(last.is_undone([&never_noted], Bundle::is_empty));
     }
 }

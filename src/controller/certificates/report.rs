@@ -11,13 +11,17 @@ use tracing::{debug, info, warn};
 
 use super::error::{RoundError, StoreError};
 use super::store::FIELD_MANAGER;
+use crate::cluster::ObjectName;
 use crate::cluster::events::Events;
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
 use crate::pki::rotation::{Reason, Seen, Step, Waiting};
 use crate::pki::{Bundle, validity};
 use crate::telemetry::Metrics;
-use crate::telemetry::certificates::Certificate;
+use crate::telemetry::certificates::{Certificate, WebhookKind};
+
+/// So many conflicts in a row are a failure: an object that is being deleted and never goes, for one.
+const CONFLICTS: u32 = 5;
 
 /// Says what happens to certificates.
 pub struct Report {
@@ -25,8 +29,14 @@ pub struct Report {
     ca: ObjectReference,
     tls: ObjectReference,
     configuration: String,
+    /// Its name and namespace, as in `NAME.NS`.
+    service: String,
     metrics: Arc<Metrics>,
     waiting: Option<Waiting>,
+    /// Conflicts since something was last done.
+    conflicts: u32,
+    /// How many webhooks of each kind there were last.
+    webhooks: [Option<usize>; 2],
 }
 
 impl Report {
@@ -37,8 +47,11 @@ impl Report {
             ca: reference(&options.namespace, &options.ca_secret),
             tls: reference(&options.namespace, &options.tls_secret),
             configuration: options.webhook_configuration.clone(),
+            service: format!("{}.{}", options.service, options.namespace),
             metrics,
             waiting: None,
+            conflicts: 0,
+            webhooks: [None; 2],
         }
     }
 
@@ -56,9 +69,31 @@ impl Report {
         self.metrics.certificates.not_after.of(which).set(not_after.map_or(0, timestamp));
     }
 
+    /// How many webhooks of a kind call us.
+    pub async fn webhooks(&mut self, kind: RegistrationKind, count: usize) {
+        let (place, label) = match kind {
+            RegistrationKind::Mutating => (0, WebhookKind::Mutating),
+            RegistrationKind::Validating => (1, WebhookKind::Validating),
+        };
+        let count_exposed = i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.certificates.published_webhooks.of(label).set(count_exposed);
+        let before = self.webhooks[place].replace(count);
+        if count > 0 || before == Some(0) {
+            return;
+        }
+        let note = format!(
+            "no webhook of the {kind} {} calls the Service {}: apply the manifests, or correct --webhook-configuration, --service and --namespace",
+            self.configuration, self.service
+        );
+        warn!("{note}");
+        let event = "WebhookConfigurationMissing";
+        self.events.publish(&self.tls, EventType::Warning, event, "Publish", &note).await;
+    }
+
     /// There is nothing to do but to wait.
     pub fn waiting(&mut self, waiting: Waiting, now: SystemTime) {
-        if waiting == Waiting::Renewal {
+        self.conflicts = 0;
+        if waiting == Waiting::Renewal && self.webhooks[0] != Some(0) {
             self.metrics.certificates.last_success.set(timestamp(now));
         }
         if self.waiting.replace(waiting) != Some(waiting) {
@@ -91,9 +126,16 @@ impl Report {
             .await;
     }
 
+    /// Somebody else's certificate cannot be read.
+    pub fn unread(&mut self, name: &ObjectName, reason: &str) {
+        self.waiting = None;
+        self.metrics.certificates.failures.inc();
+        warn!("the watch of the Secret {name} failed; trying again: {reason}");
+    }
+
     /// Something was issued and stored.
     pub async fn issued(&mut self, which: Certificate, reason: &Reason) {
-        self.waiting = None;
+        self.progressed();
         self.metrics.certificates.rotations.inc(which);
         let (object, what, event) = match which {
             Certificate::Ca => (&self.ca, "a new authority", "AuthorityIssued"),
@@ -114,20 +156,21 @@ impl Report {
 
     /// The trusted authorities were stored.
     pub fn trusted(&mut self, trusted: &Bundle) {
-        self.waiting = None;
+        self.progressed();
         info!(authorities = trusted.len(), "stored which authorities are trusted");
     }
 
     /// A configuration has its caBundles.
     pub async fn published(&mut self, kind: RegistrationKind, is_repair: bool) {
-        self.waiting = None;
+        self.progressed();
         let name = &self.configuration;
         if !is_repair {
             info!("published the authorities in the caBundle of the {kind} {name}");
             return;
         }
         self.metrics.certificates.repairs.inc();
-        let note = format!("repaired the caBundle of the {kind} {name}: it lacked the authority");
+        let note =
+            format!("repaired the caBundle of the {kind} {name}: something else had changed it");
         warn!("{note}");
         self.events
             .publish(&self.ca, EventType::Warning, "CaBundleRepaired", "Repair", &note)
@@ -150,12 +193,15 @@ impl Report {
         self.events.publish(&self.ca, EventType::Warning, event, "Repair", &note).await;
     }
 
-    /// A round failed. Another's write in between is no failure.
+    /// A round failed. Another's write in between is no failure, unless there is always one.
     pub async fn failed(&mut self, error: &RoundError) {
         self.waiting = None;
         if let RoundError::Store(StoreError::Conflict { .. }) = error {
-            debug!(%error, "looking again");
-            return;
+            self.conflicts = self.conflicts.saturating_add(1);
+            if self.conflicts < CONFLICTS {
+                debug!(%error, "looking again");
+                return;
+            }
         }
         self.metrics.certificates.failures.inc();
         let note = format!("{error}");
@@ -169,11 +215,21 @@ impl Report {
     }
 }
 
+impl Report {
+    fn progressed(&mut self) {
+        self.waiting = None;
+        self.conflicts = 0;
+    }
+}
+
 /// A replica that does not look any more does not know.
 impl Drop for Report {
     fn drop(&mut self) {
         self.expiry(Certificate::Ca, None);
         self.expiry(Certificate::Serving, None);
+        for kind in [WebhookKind::Mutating, WebhookKind::Validating] {
+            self.metrics.certificates.published_webhooks.of(kind).set(0);
+        }
     }
 }
 

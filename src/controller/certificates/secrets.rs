@@ -65,16 +65,17 @@ pub fn with_authority(mut secret: Secret, authority: &Authority, carried: &Bundl
     marked(secret, OPAQUE)
 }
 
-/// The authority's Secret with these as trusted.
+/// The authority's Secret with these as trusted. Whatever else it is, it stays: the key in it may be the
+/// only copy.
 pub fn with_trusted(mut secret: Secret, trusted: &Bundle) -> Secret {
     set(&mut secret, AUTHORITIES, trusted.pem());
-    let asked = secret.annotations().get(RENEW).cloned();
-    let mut secret = marked(secret, OPAQUE);
-    // It asks for an authority, and this is none.
-    if let Some(asked) = asked {
-        secret.annotations_mut().insert(RENEW.to_owned(), asked);
-    }
+    secret.annotations_mut().retain(|name, _| name != LAST_APPLIED);
     secret
+}
+
+/// Whether nothing in it can be changed.
+pub fn is_immutable(secret: &Secret) -> bool {
+    secret.immutable == Some(true)
 }
 
 /// The serving Secret with a new pair, signed by this authority.
@@ -88,7 +89,7 @@ pub fn with_serving(mut secret: Secret, pair: &Pair, authority: &Authority) -> S
 /// Whether the Secret can be changed as it should be, or only replaced by a new one: its type and
 /// what is immutable never change.
 pub fn is_changeable(secret: &Secret, wanted: &Secret) -> bool {
-    secret.immutable != Some(true) && secret.type_ == wanted.type_
+    !is_immutable(secret) && secret.type_ == wanted.type_
 }
 
 /// Who else looks after the Secret, by the marks that are left on it.
@@ -196,9 +197,11 @@ mod tests {
         assert_eq!(written.labels()[MANAGED_BY], OURS);
         assert!(!written.data.unwrap().contains_key("stray"));
 
-        let trusting = with_trusted(asked, &Bundle::of(own.certificate().clone()));
+        let brought = Secret { type_: Some(TLS.into()), ..asked };
+        let trusting = with_trusted(brought, &Bundle::of(own.certificate().clone()));
         assert!(read_authority(Some(&trusting)).0.good().unwrap().renew, "not answered yet");
         assert!(!trusting.annotations().contains_key(LAST_APPLIED));
+        assert_eq!(trusting.type_.as_deref(), Some(TLS), "it need not be replaced");
     }
 
     #[test]

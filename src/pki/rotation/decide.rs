@@ -11,16 +11,16 @@ use crate::pki::Bundle;
 
 /// Decides on the next step. After it is taken, look and ask again.
 pub fn next_step(seen: &Seen, elapsed: Elapsed, now: SystemTime, policy: &Policy) -> Step {
+    let issue_authority =
+        |reason, old| Step::IssueAuthority { carried: carried(seen, old, now, policy), reason };
     let authority = match &seen.authority {
         Found::Good(authority) => authority,
-        Found::Absent => return issue_authority(seen, None, Reason::Absent, now),
-        Found::Broken(reason) => {
-            return issue_authority(seen, None, Reason::Broken(reason.clone()), now);
-        }
+        Found::Absent => return issue_authority(Reason::Absent, None),
+        Found::Broken(reason) => return issue_authority(Reason::Broken(reason.clone()), None),
     };
     let situation = Situation::new(seen, authority, elapsed, now, policy);
     if let Some(reason) = situation.why_new_authority() {
-        return issue_authority(seen, Some(authority), reason, now);
+        return issue_authority(reason, Some(authority));
     }
     if let Some(trusted) = situation.repaired_trust() {
         return Step::Trust(trusted);
@@ -43,25 +43,26 @@ pub fn next_step(seen: &Seen, elapsed: Elapsed, now: SystemTime, policy: &Policy
     }
 }
 
-/// A new authority, beside all that certificates in use may be signed by. What the serving Secret says
-/// of its authority does not count: whoever can write it is not to choose whom API servers trust.
-fn issue_authority(
+/// All that certificates in use may be signed by, those that verify the stored one first: there may be
+/// more than can be carried. What the serving Secret says of its authority does not count: whoever can
+/// write it is not to choose whom API servers trust.
+pub fn carried(
     seen: &Seen,
     old: Option<&AuthoritySeen>,
-    reason: Reason,
     now: SystemTime,
-) -> Step {
+    policy: &Policy,
+) -> Bundle {
     let old = old.map_or_else(Bundle::default, |old| {
         Bundle::of(old.certificate.clone()).union(&old.trusted)
     });
-    let carried = old.union(&seen.all_published());
+    let known = old.union(&seen.all_published()).filter(|known| is_valid(known, now));
+    let in_use = known.filter(|known| seen.is_served_by(known, now, policy));
     let mut places = MAX_CARRIED;
-    let carried = carried.filter(|certificate| {
-        let is_kept = places > 0 && is_valid(certificate, now);
+    in_use.union(&known).filter(|_| {
+        let is_kept = places > 0;
         places -= usize::from(is_kept);
         is_kept
-    });
-    Step::IssueAuthority { carried, reason }
+    })
 }
 
 /// The certificate is the right one: what is left is to drop old authorities, and then to wait.

@@ -17,7 +17,7 @@ mod seen;
 mod situation;
 mod step;
 
-pub use decide::next_step;
+pub use decide::{carried, next_step};
 pub use memory::{Elapsed, Memory};
 pub use seen::{AuthoritySeen, Found, Seen, ServingSeen};
 pub use step::{Policy, Reason, Step, Waiting};

@@ -1,8 +1,11 @@
 //! What the cluster holds, as far as rotation goes by it.
 
+use std::time::SystemTime;
+
 use rustls::pki_types::CertificateDer;
 
-use crate::pki::Bundle;
+use super::step::Policy;
+use crate::pki::{Bundle, verify_names};
 
 /// What became of reading a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +57,7 @@ pub struct Seen {
     pub authority: Found<AuthoritySeen>,
     /// The serving Secret.
     pub serving: Found<ServingSeen>,
-    /// Every `caBundle` by which API servers call the webhook; none for one that is empty or cannot be
-    /// parsed.
+    /// Every `caBundle` by which API servers call the webhook; none for one that holds no certificate.
     pub published: Vec<Option<Bundle>>,
 }
 
@@ -63,5 +65,18 @@ impl Seen {
     /// The authorities in any caBundle.
     pub fn all_published(&self) -> Bundle {
         self.published.iter().flatten().fold(Bundle::default(), |all, one| all.union(one))
+    }
+
+    /// Whether this authority alone verifies the stored serving certificate.
+    pub fn is_served_by(
+        &self,
+        authority: &CertificateDer<'static>,
+        now: SystemTime,
+        policy: &Policy,
+    ) -> bool {
+        let own = Bundle::of(authority.clone());
+        self.serving
+            .good()
+            .is_some_and(|serving| verify_names(&own, &serving.chain, &policy.names, now).is_ok())
     }
 }

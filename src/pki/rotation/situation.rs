@@ -8,7 +8,7 @@ use super::memory::Elapsed;
 use super::schedule::{due, is_valid};
 use super::seen::{AuthoritySeen, Found, Seen};
 use super::step::{Policy, Reason};
-use crate::pki::{Bundle, VerifyError, validity, verify};
+use crate::pki::{Bundle, VerifyError, validity, verify_names};
 
 /// Most authorities that are carried on as trusted beside a new one. Each is there for minutes.
 pub const MAX_CARRIED: usize = 8;
@@ -38,8 +38,8 @@ impl<'a> Situation<'a> {
         let chain = seen.serving.good().map_or(&[][..], |serving| &serving.chain);
         let own = Bundle::of(authority.certificate.clone());
         Self {
-            by_authority: judge(&own, chain, now, policy),
-            by_trusted: judge(&authority.trusted, chain, now, policy),
+            by_authority: verify_names(&own, chain, &policy.names, now),
+            by_trusted: verify_names(&authority.trusted, chain, &policy.names, now),
             seen,
             authority,
             elapsed,
@@ -165,12 +165,15 @@ impl<'a> Situation<'a> {
 
     fn wanted(&self, published: Option<&Bundle>) -> Bundle {
         let trusted = &self.authority.trusted;
-        match published {
-            Some(published) if !self.is_settled() && published.len() <= MAX_CARRIED => {
-                trusted.union(&published.filter(|certificate| is_valid(certificate, self.now)))
-            }
-            _ => trusted.clone(),
-        }
+        let Some(published) = published.filter(|_| !self.is_settled()) else {
+            return trusted.clone();
+        };
+        let is_kept = |known: &CertificateDer<'static>| {
+            is_valid(known, self.now)
+                && (published.len() <= MAX_CARRIED
+                    || self.seen.is_served_by(known, self.now, self.policy))
+        };
+        trusted.union(&published.filter(is_kept))
     }
 
     fn authority_due(&self) -> SystemTime {
@@ -181,13 +184,4 @@ impl<'a> Situation<'a> {
         let leaf = self.seen.serving.good()?.chain.first()?;
         Some(due(leaf, self.policy.certificate_renewal_percent))
     }
-}
-
-fn judge(
-    bundle: &Bundle,
-    chain: &[CertificateDer<'static>],
-    now: SystemTime,
-    policy: &Policy,
-) -> Result<(), VerifyError> {
-    policy.names.iter().try_for_each(|name| verify(bundle, chain, name, now))
 }
