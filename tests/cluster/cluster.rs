@@ -1,4 +1,4 @@
-//! The vocabulary of the tests: the cluster, to be used by one test at a time.
+//! The vocabulary of the tests: a cluster, to be used by one test at a time.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,6 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     audit,
@@ -20,32 +19,30 @@ use crate::{
     namespace::NewNamespace,
     pki::{Authority, Leaf},
     sweep,
+    turn::Turn,
 };
 
 /// The namespace of Pullpass itself.
 pub const SYSTEM_NAMESPACE: &str = "pullpass-system";
 
-/// The control plane, kept by one test until it drops this.
+/// A control plane, kept by one test until it drops this.
 pub struct Cluster {
-    plane: &'static ControlPlane,
+    plane: Turn,
     client: Client,
     audit_from: u64,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
     /// Waits for its turn, then removes what the test before left: namespaces, webhook configurations,
     /// and the objects in `pullpass-system`.
     pub async fn exclusive() -> Self {
-        static TURN: Mutex<()> = Mutex::const_new(());
-        let turn = TURN.lock().await;
-        let plane = ControlPlane::running().await;
+        let plane = Turn::wait().await;
         let client = control_plane::client(&plane.admin_kubeconfig())
             .await
             .expect("the administrator's kubeconfig is valid");
-        let mut cluster = Self { plane, client, audit_from: 0, _turn: turn };
+        let mut cluster = Self { plane, client, audit_from: 0 };
         sweep::leftovers(&cluster).await;
-        cluster.audit_from = audit::end(&plane.audit_log());
+        cluster.audit_from = audit::end(&cluster.plane.audit_log());
         cluster
     }
 
@@ -55,8 +52,8 @@ impl Cluster {
     }
 
     /// The control plane beneath.
-    pub fn control_plane(&self) -> &'static ControlPlane {
-        self.plane
+    pub fn control_plane(&self) -> &ControlPlane {
+        &self.plane
     }
 
     /// Runs kubectl as the administrator, with `input` on its stdin.

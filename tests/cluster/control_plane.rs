@@ -1,4 +1,4 @@
-//! One etcd, kube-apiserver and kube-controller-manager for the whole test process.
+//! An etcd, kube-apiserver and kube-controller-manager, for many tests of one process.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,6 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::json;
-use tokio::sync::OnceCell;
 
 use crate::{
     pki::{Authority, key_pair},
@@ -43,16 +42,7 @@ pub struct ApiServer {
 }
 
 impl ControlPlane {
-    /// The control plane, started by whoever asks first.
-    pub async fn running() -> &'static ControlPlane {
-        static PLANE: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
-        match PLANE.get_or_init(Self::start).await {
-            Ok(plane) => plane,
-            Err(reason) => panic!("the test cluster does not start: {reason}"),
-        }
-    }
-
-    /// The folder of this test process.
+    /// The folder of its data and logs.
     pub fn folder(&self) -> &RunFolder {
         &self.folder
     }
@@ -101,7 +91,8 @@ impl ControlPlane {
         ApiServer { kubeconfig, _program: program }
     }
 
-    async fn start() -> Result<Self, String> {
+    /// Starts one.
+    pub async fn start() -> Result<Self, String> {
         let kube_apiserver = programs::path("kube-apiserver");
         let started = Instant::now();
         let folder = RunFolder::create()?;

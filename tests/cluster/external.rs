@@ -48,11 +48,7 @@ async fn the_expiry_of_a_given_certificate_is_told_and_nothing_is_written() {
     for (spoilt, told) in [(&over, "it expired at"), (&broken, "cannot be parsed")] {
         let before = controller.metric("pullpass_certificate_failures_total").await;
         cluster.write_tls_secret(spoilt, &authority).await;
-        eventually("an Event of the certificate", SOON, async || {
-            let notes = unusable(&cluster).await;
-            notes.iter().any(|note| note.contains(told)).then_some(()).ok_or(notes.concat())
-        })
-        .await;
+        is_told(&cluster, told).await;
         expiry(&controller, "serving", 0.0).await;
         assert!(controller.metric("pullpass_certificate_failures_total").await > before);
         cluster.write_tls_secret(&good, &authority).await;
@@ -61,7 +57,7 @@ async fn the_expiry_of_a_given_certificate_is_told_and_nothing_is_written() {
     let deleted = kube::api::DeleteParams::default();
     cluster.secrets().delete("pullpass-tls", &deleted).await.unwrap();
     expiry(&controller, "serving", 0.0).await;
-    assert!(unusable(&cluster).await.concat().contains("it does not exist"));
+    is_told(&cluster, "it does not exist").await;
 
     let key_line = good.key.lines().nth(2).unwrap();
     assert!(!controller.log().contains(key_line), "{}", controller.log());
@@ -90,6 +86,15 @@ fn not_after(pem: &str) -> f64 {
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     let end = pki::validity(&certificate).unwrap().not_after;
     end.duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// Waits for an Event on the certificate with these words.
+async fn is_told(cluster: &Cluster, words: &str) {
+    eventually("an Event of the certificate", SOON, async || {
+        let notes = unusable(cluster).await;
+        notes.iter().any(|note| note.contains(words)).then_some(()).ok_or(notes.concat())
+    })
+    .await;
 }
 
 /// The notes of the Events that say so.

@@ -38,6 +38,7 @@ mod served;
 mod sidecar_injector;
 mod supervised;
 mod sweep;
+mod turn;
 mod upkeep;
 mod webhook;
 mod workloads;

@@ -1,9 +1,10 @@
-//! The folder that holds the data and the logs of one test process.
+//! The folder that holds the data and the logs of one control plane.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
@@ -20,6 +21,9 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes the folder, and removes those of test processes that are gone.
     pub fn create() -> Result<Self, String> {
+        // One that is not locked yet would look abandoned.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         remove_abandoned();
         let path = tempfile::Builder::new()
             .prefix(PREFIX)

@@ -8,9 +8,8 @@ use kube::{Client, ResourceExt};
 use rustls::pki_types::CertificateDer;
 
 use super::bundles::Target;
-use super::contest::Contest;
 use super::error::RoundError;
-use super::last_published::LastPublished;
+use super::repairs::{Repairs, Version};
 use super::report::Report;
 use super::secrets;
 use super::store::{Look, Store};
@@ -30,14 +29,9 @@ pub struct Keeper {
     options: CertificateOptions,
     policy: Policy,
     memory: Memory,
-    last_published: LastPublished,
-    /// The Secrets as they were last written here.
-    ca: Version,
-    tls: Version,
+    repairs: Repairs,
     /// The authority that was last issued here.
     issued: Option<CertificateDer<'static>>,
-    over_secrets: Contest,
-    over_bundles: Contest,
     report: Report,
 }
 
@@ -50,12 +44,8 @@ impl Keeper {
             policy: policy(&options),
             options,
             memory: Memory::default(),
-            last_published: LastPublished::default(),
-            ca: Version::default(),
-            tls: Version::default(),
+            repairs: Repairs::default(),
             issued: None,
-            over_secrets: Contest::default(),
-            over_bundles: Contest::default(),
         }
     }
 
@@ -85,41 +75,22 @@ impl Keeper {
         let step = next_step(&seen, elapsed, look.at, &self.policy);
         if let Step::Wait(pause, waiting) = step {
             for target in targets {
-                self.last_published.note(target.kind, &target.webhook, target.published);
+                self.repairs.published.note(target.kind, &target.webhook, target.published);
             }
             self.report.waiting(waiting, look.at);
             return Ok(pause.max(Duration::from_millis(10)));
         }
-        let is_repair = self.is_repair(&step, &look, &seen, &targets);
-        if is_repair {
-            let pause = self.contest(&step).wait(Instant::now());
-            if !pause.is_zero() {
-                return Ok(pause);
-            }
+        let is_refused = |bundle: &Bundle| self.is_refused(&seen, bundle, &look);
+        let is_repair = self.repairs.is_repair(&step, &look, &targets, is_refused);
+        let pause = self.repairs.pause(&step, Instant::now());
+        if is_repair && !pause.is_zero() {
+            return Ok(pause);
         }
         self.take(&step, &look, &seen, &targets, signing.as_ref()).await?;
-        if is_repair && self.contest(&step).repaired(Instant::now()) {
+        if is_repair && self.repairs.repaired(&step, Instant::now()) {
             self.report.contested(&step).await;
         }
         Ok(Duration::ZERO)
-    }
-
-    /// Whether a step puts right what somebody else has done.
-    fn is_repair(&self, step: &Step, look: &Look, seen: &Seen, targets: &[Target]) -> bool {
-        let is_undone = |reason: &Reason, version: &Version, secret| match reason {
-            Reason::Absent | Reason::Broken(_) => true,
-            Reason::Due | Reason::NewAuthority => version.is_overwritten(secret),
-            Reason::Asked => false,
-        };
-        match step {
-            Step::Publish(_) => {
-                self.last_published.is_undone(targets, |bundle| self.is_refused(seen, bundle, look))
-            }
-            Step::IssueAuthority { reason, .. } => is_undone(reason, &self.ca, look.ca.as_ref()),
-            Step::IssueServing(reason) => is_undone(reason, &self.tls, look.tls.as_ref()),
-            Step::Trust(_) => self.ca.is_overwritten(look.ca.as_ref()),
-            Step::Wait(..) => false,
-        }
     }
 
     /// Whether clients that trust these refuse the stored certificate.
@@ -127,14 +98,6 @@ impl Keeper {
         seen.serving.good().is_some_and(|serving| {
             pki::verify_names(bundle, &serving.chain, &self.policy.names, look.at).is_err()
         })
-    }
-
-    /// The repairs of late of what a step repairs.
-    fn contest(&mut self, step: &Step) -> &mut Contest {
-        match step {
-            Step::Publish(_) => &mut self.over_bundles,
-            _ => &mut self.over_secrets,
-        }
     }
 
     async fn take(
@@ -174,7 +137,7 @@ impl Keeper {
         let authority = pki::issue_ca(AUTHORITY_NAME, look.at, lifetime)?;
         let secret = existing(look.ca.as_ref(), &self.options.ca_secret);
         let wanted = secrets::with_authority(secret, &authority, carried);
-        self.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
+        self.repairs.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
         self.issued = Some(authority.certificate().clone());
         self.report.issued(Certificate::Ca, reason).await;
         Ok(())
@@ -186,7 +149,7 @@ impl Keeper {
             return Err(RoundError::Immutable { name: secret.name_any() });
         }
         let wanted = secrets::with_trusted(secret, trusted);
-        self.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
+        self.repairs.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
         self.report.trusted(trusted);
         Ok(())
     }
@@ -219,12 +182,12 @@ impl Keeper {
                 continue;
             }
             let is_repair =
-                self.last_published.is_undone(of_kind().map(|(_, target)| target), |bundle| {
+                self.repairs.published.is_undone(of_kind().map(|(_, target)| target), |bundle| {
                     self.is_refused(seen, bundle, look)
                 });
             self.report.published(kind, is_repair).await;
             for (webhook, bundle) in all {
-                self.last_published.note(kind, &webhook, Some(bundle));
+                self.repairs.published.note(kind, &webhook, Some(bundle));
             }
         }
         outcome
@@ -250,24 +213,9 @@ impl Keeper {
         }
         let secret = existing(look.tls.as_ref(), &self.options.tls_secret);
         let wanted = secrets::with_serving(secret, &pair, authority);
-        self.tls = Version::of(&self.store.write(look.tls.as_ref(), wanted).await?);
+        self.repairs.tls = Version::of(&self.store.write(look.tls.as_ref(), wanted).await?);
         self.report.issued(Certificate::Serving, reason).await;
         Ok(())
-    }
-}
-
-/// The version of a Secret that was last written here; none if none was.
-#[derive(Debug, Default)]
-struct Version(Option<String>);
-
-impl Version {
-    fn of(written: &Secret) -> Self {
-        Self(written.resource_version())
-    }
-
-    /// Whether somebody else has written since.
-    fn is_overwritten(&self, read: Option<&Secret>) -> bool {
-        self.0.is_some() && self.0 != read.and_then(ResourceExt::resource_version)
     }
 }
 

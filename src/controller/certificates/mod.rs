@@ -9,6 +9,7 @@ mod error;
 mod external;
 mod keeper;
 mod last_published;
+mod repairs;
 mod report;
 pub mod secrets;
 mod store;
