@@ -118,9 +118,11 @@ fn subdomain(text: &str) -> Result<String, &'static str> {
 }
 
 fn certificate_name(text: &str) -> Result<String, String> {
-    match text.parse::<IpAddr>().is_ok() || is_dns_name(text) {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let is_name = is_dns_name(text) && is_dns_subdomain(name);
+    match text.parse::<IpAddr>().is_ok() || is_name {
         true => Ok(text.to_owned()),
-        false => Err("it is neither an IP address nor a DNS name".to_owned()),
+        false => Err(format!("it is neither an IP address nor a DNS name: {DNS_SUBDOMAIN_HINT}")),
     }
 }
 

@@ -26,6 +26,8 @@ use rstest::rstest;
 #[case(&["controller", "--certificate-lifetime", "17m"])]
 #[case(&["controller", "--pickup-delay", "20h", "--certificate-lifetime", "1d"])]
 #[case(&["controller", "--certificate-name", "a_b"])]
+#[case(&["controller", "--certificate-name", "*.*.example"])]
+#[case(&["controller", "--certificate-name", "pullpass.123"])]
 #[case(&["controller", "--ca-lifetime", "0d"])]
 #[case(&["controller", "--ca-lifetime", "101y"])]
 #[case(&["controller", "--ca-lifetime", "30d"])]
