@@ -47,7 +47,7 @@ struct CertificateArgs {
     /// The webhook's Service; the certificate is for NAME, NAME.NS, NAME.NS.svc and NAME.NS.svc.cluster.local
     #[arg(long, value_name = "NAME", env = "PULLPASS_SERVICE", value_parser = label, default_value = "pullpass-webhook")]
     service: String,
-    /// A further DNS name or IP address that the certificate is for; may be given more than once
+    /// A further DNS name (`*.DOMAIN` too) or IP address that the certificate is for; more with commas, or given again
     #[arg(
         long,
         value_name = "DNS|IP",
@@ -167,8 +167,11 @@ impl CertificateArgs {
             return Err("--ca-secret and --tls-secret must differ: the webhook reads the one and must not read the other".into());
         }
         let delays = self.propagation_delay + self.pickup_delay;
-        if earliest_renewal(self.certificate_lifetime, self.certificate_renewal_percent) <= delays {
-            return Err("--certificate-lifetime and --certificate-renewal-percent leave no time for --propagation-delay and --pickup-delay: a certificate must last longer than a rotation".into());
+        let renewal = earliest_renewal(self.certificate_lifetime, self.certificate_renewal_percent);
+        if renewal <= delays {
+            return Err(format!(
+                "--certificate-lifetime and --certificate-renewal-percent have a certificate renewed after {renewal:?}; that must be longer than --propagation-delay and --pickup-delay together, {delays:?}"
+            ));
         }
         Ok(CertificateOptions {
             mode: self.certificates,

@@ -2,9 +2,10 @@
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use std::{
+    error::Error as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,7 +29,7 @@ pub enum ClientError {
     },
     /// Neither a kubeconfig nor a Pod's ServiceAccount is to be found.
     #[error("failed to find the cluster: {0}; pass --kubeconfig FILE, or run in a Pod")]
-    Infer(kube::config::InferConfigError),
+    Infer(String),
     /// The client cannot be built.
     #[error("failed to build the client of the API server: {0}")]
     Build(kube::Error),
@@ -50,18 +51,35 @@ async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
     let mut config = match kubeconfig {
         Some(path) => from_file(path).await.map_err(|error| ClientError::Kubeconfig {
             path: path.to_owned(),
-            reason: error.to_string(),
+            reason: reason_of(&error),
         })?,
-        None => Config::infer().await.map_err(ClientError::Infer)?,
+        None => Config::infer().await.map_err(|error| {
+            let source = error.source().and_then(|source| source.downcast_ref());
+            ClientError::Infer(match source {
+                Some(kubeconfig @ KubeconfigError::Parse(_)) => reason_of(kubeconfig),
+                _ => error.to_string(),
+            })
+        })?,
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     Ok(config)
 }
 
-async fn from_file(path: &Path) -> Result<Config, kube::config::KubeconfigError> {
+async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {
     let kubeconfig = Kubeconfig::read_from(path)?;
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
+}
+
+/// Of what cannot be parsed only the place is told: the text may be that of a token.
+fn reason_of(error: &KubeconfigError) -> String {
+    let KubeconfigError::Parse(error) = error else { return error.to_string() };
+    match error.location() {
+        Some(at) => {
+            format!("the kubeconfig cannot be parsed at line {}, column {}", at.line(), at.column())
+        }
+        None => "the kubeconfig cannot be parsed".to_owned(),
+    }
 }
 
 /// Whether this process runs in a Pod.

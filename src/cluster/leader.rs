@@ -1,6 +1,7 @@
 //! The election: asks for the Lease, and runs the leader's work while it is held.
 
 use super::{
+    chance::chance,
     fence::Term,
     lease::{Elector, LeaseTimes, Step},
 };
@@ -65,6 +66,8 @@ pub struct Candidate {
     ready: ReadyHandle,
     has_been_ready: bool,
     last_failure: Option<String>,
+    /// The other replica that was last said to lead.
+    waited_for: Option<String>,
     metrics: Arc<Metrics>,
 }
 
@@ -90,6 +93,7 @@ impl Candidate {
             ready,
             has_been_ready: false,
             last_failure: None,
+            waited_for: None,
             metrics,
         }
     }
@@ -178,6 +182,7 @@ impl Candidate {
         let request = match step {
             Step::Wait(_) => {
                 self.succeeded();
+                self.stand_by();
                 return Ok(Some(step));
             }
             Step::Create | Step::Take => LeaseRequest::Acquire,
@@ -264,7 +269,17 @@ impl Candidate {
         }
     }
 
-    fn begin(&self) {
+    /// Says once whom this replica waits for.
+    fn stand_by(&mut self) {
+        let holder = self.elector.holder().map(str::to_owned);
+        if holder != self.waited_for {
+            info!(lease = self.name, holder, "standing by: another replica holds the Lease");
+            self.waited_for = holder;
+        }
+    }
+
+    fn begin(&mut self) {
+        self.waited_for = None;
         self.metrics.controller.leader.set(1);
         self.metrics.controller.leader_transitions.inc(Transition::Acquired);
         info!(lease = self.name, identity = self.elector.identity(), "leading from now on");
@@ -322,9 +337,4 @@ fn reason_of(failure: &Failure) -> String {
         Failure::Api(kube::Error::Api(status)) => status.message.clone(),
         other => other.to_string(),
     }
-}
-
-fn chance() -> f64 {
-    let [high, low, ..] = RandomState::new().hash_one(0_u8).to_be_bytes();
-    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }

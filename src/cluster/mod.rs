@@ -1,5 +1,6 @@
 //! The cluster: the client, and the watches that keep what requests are answered with.
 
+pub mod chance;
 pub mod client;
 pub mod events;
 pub mod fence;

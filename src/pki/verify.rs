@@ -84,9 +84,15 @@ pub fn verify_names(
     names: &[String],
     now: SystemTime,
 ) -> Result<(), VerifyError> {
-    names.iter().try_for_each(|name| match name.strip_prefix("*.") {
-        Some(domain) => verify(bundle, chain, &format!("any.{domain}"), now),
-        None => verify(bundle, chain, name, now),
+    names.iter().try_for_each(|name| {
+        let stands_for = match name.strip_prefix("*.") {
+            Some(domain) => &format!("any.{domain}"),
+            None => name,
+        };
+        verify(bundle, chain, stands_for, now).map_err(|error| match error {
+            VerifyError::Name(_) => VerifyError::Name(name.clone()),
+            error => error,
+        })
     })
 }
 
@@ -198,7 +204,7 @@ mod tests {
         let chain = [CertificateDer::from_pem_slice(pair.certificate_pem.as_bytes()).unwrap()];
         assert_eq!(verify_names(&bundle, &chain, &names, now()), Ok(()));
         let others = ["*.other.example".to_owned()];
-        let refused = Err(VerifyError::Name("any.other.example".to_owned()));
+        let refused = Err(VerifyError::Name("*.other.example".to_owned()));
         assert_eq!(verify_names(&bundle, &chain, &others, now()), refused);
     }
 

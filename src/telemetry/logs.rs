@@ -22,13 +22,11 @@ pub enum LogFormat {
 pub enum LogError {
     /// The level is no filter.
     #[error(
-        "read the log level `{level}`: {source}; write error, warn, info, debug or trace, or e.g. `info,pullpass=debug`"
+        "the log level `{level}` is not known; write error, warn, info, debug or trace, or e.g. `info,pullpass=debug`"
     )]
     Level {
         /// As it was given.
         level: String,
-        /// What is wrong with it.
-        source: tracing_subscriber::filter::ParseError,
     },
     /// A subscriber is installed already.
     #[error("start logging: {0}")]
@@ -39,8 +37,7 @@ pub enum LogError {
 ///
 /// `level` is a filter as `tracing_subscriber::EnvFilter` reads it.
 pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|source| LogError::Level { level: level.to_owned(), source })?;
+    let filter = filter(level).ok_or_else(|| LogError::Level { level: level.to_owned() })?;
     let registry = tracing_subscriber::registry().with(without_answers(filter));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
@@ -55,13 +52,23 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     Ok(())
 }
 
-/// An answer of the API server that cannot be parsed is logged whole by kube's client, as a warning: it
-/// may be that of a Secret.
+/// A word alone is a level: as a target, for which `EnvFilter` takes it, it would turn all logs off.
+fn filter(level: &str) -> Option<EnvFilter> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_known = |part: &str| {
+        part.contains('=') || LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part))
+    };
+    let is_known = level.split(',').all(|part| is_known(part.trim()));
+    EnvFilter::try_new(level).ok().filter(|_| is_known)
+}
+
+/// Of kube's own lines those are left out that hold what the API server answered: one that cannot be
+/// parsed is logged whole, and may be that of a Secret. A watch that failed is told by whoever watches.
 fn without_answers(filter: EnvFilter) -> EnvFilter {
-    match "kube_client::client=error".parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    }
+    ["kube_client::client=error", "kube_runtime::watcher=error"]
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive)
 }
 
 /// Replaces the panic hook by one that logs where a panic was, and not its message: that may hold
@@ -91,12 +98,18 @@ mod tests {
         for level in ["info", "trace", "kube_client::client=trace"] {
             let filter = without_answers(EnvFilter::new(level)).to_string();
             assert!(filter.contains("kube_client::client=error"), "{filter}");
+            assert!(filter.contains("kube_runtime::watcher=error"), "{filter}");
         }
     }
 
     #[test]
     fn a_level_that_is_no_filter_is_refused_with_a_hint() {
-        let error = start("pullpass=loud", LogFormat::Text).unwrap_err();
-        assert!(error.to_string().contains("write error, warn, info"), "{error}");
+        for level in ["pullpass=loud", "loud", "info,loud", ""] {
+            let error = start(level, LogFormat::Text).unwrap_err();
+            assert!(error.to_string().contains("write error, warn, info"), "{error}");
+        }
+        for level in ["info", "WARN", "off", "info,pullpass=debug", "pullpass::tls=trace"] {
+            assert!(filter(level).is_some(), "{level}");
+        }
     }
 }

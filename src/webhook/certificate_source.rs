@@ -160,7 +160,7 @@ impl Follower {
             Seen::Absent => {
                 self.secret = None;
                 if self.is_new(Offered::Absent) {
-                    self.keeper.absent("it does not exist; create it");
+                    self.keeper.absent("it does not exist yet; the controller makes it, or whoever else issues the certificate");
                 }
                 None
             }

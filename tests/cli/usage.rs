@@ -26,6 +26,7 @@ use rstest::rstest;
 #[case(&["controller", "--certificate-lifetime", "17m"])]
 #[case(&["controller", "--pickup-delay", "20h", "--certificate-lifetime", "1d"])]
 #[case(&["controller", "--certificate-name", "a_b"])]
+#[case(&["controller", "--certificate-name", "foo."])]
 #[case(&["controller", "--certificate-name", "*.*.example"])]
 #[case(&["controller", "--certificate-name", "pullpass.123"])]
 #[case(&["controller", "--ca-lifetime", "0d"])]
@@ -107,4 +108,24 @@ fn what_cannot_be_read_or_written_is_named_with_what_to_do(
 fn a_file_that_is_not_utf_8_is_refused() {
     let error = pullpass(&["check", "--config", "-"]).stdin(*b"ab\xff").run().refused();
     assert!(error.contains("byte 3 is not UTF-8"), "{error}");
+}
+
+#[test]
+fn fault_51_of_a_kubeconfig_that_cannot_be_parsed_only_the_place_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    let broken =
+        "apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n    token: TOPSECRET\n   x: [\n";
+    std::fs::write(&file, broken).unwrap();
+    let file = file.to_str().unwrap();
+    let webhook = ["--listen=127.0.0.1:0", "--config-map=a/b", "--self-signed"];
+    for (subcommand, flags) in [("controller", &[][..]), ("webhook", &webhook[..])] {
+        let common = [subcommand, "--admin-listen=127.0.0.1:0", "--kubeconfig", file];
+        let by_flag = pullpass(&[&common, flags].concat()).run();
+        let by_variable = pullpass(&[&common[..2], flags].concat()).env("KUBECONFIG", file).run();
+        for told in [by_flag.stderr, by_variable.stderr] {
+            assert!(told.contains("cannot be parsed at line"), "{told}");
+            assert!(!told.contains("TOPSECRET"), "{told}");
+        }
+    }
 }

@@ -92,7 +92,7 @@ async fn fault_26_configurations_that_are_made_again_get_their_ca_bundle_and_not
     assert_eq!(cluster.bundles().await, Ok(vec![]));
     let missing = "Warning WebhookConfigurationMissing pullpass-tls";
     for (kind, label) in [(MUTATING, "mutating"), (VALIDATING, "validating")] {
-        upkeep.event(&[missing, kind, "calls the Service pullpass-webhook.pullpass-system"]).await;
+        upkeep.event(&[missing, kind, "pullpass does not exist: apply the manifests"]).await;
         let kept = format!("pullpass_published_webhooks{{kind=\"{label}\"}}");
         assert_eq!(upkeep.controller.metric(&kept).await, Some(0.0));
     }

@@ -134,7 +134,7 @@ async fn the_secret_of_an_authority_of_ones_own_is_never_deleted() {
     let spoilt = json!({"immutable": true, "data": {"ca.crt": ByteString(b"spoilt".to_vec())}});
     let patch = Patch::Merge(spoilt);
     secrets.patch("pullpass-ca", &PatchParams::default(), &patch).await.unwrap();
-    upkeep.event(&["Warning CertificateFailed", "for it is immutable: make it again"]).await;
+    upkeep.event(&["Warning CertificateFailed", "for it is immutable: delete it"]).await;
     assert_eq!(uid().await, brought.uid());
     secrets.delete("pullpass-ca", &DeleteParams::default()).await.unwrap();
     upkeep.changed(|found| found.authority.as_ref() != own.der()).await;

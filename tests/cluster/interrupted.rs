@@ -31,8 +31,8 @@ const WRITES: [(&str, usize); 4] = [
     ("secrets/pullpass-tls", 1),
     ("validatingwebhookconfigurations/pullpass", 2),
 ];
-/// Events of a rotation: of the authority and of the certificate.
-const EVENTS: usize = 2;
+/// Events of a rotation: of the authority, of the certificate, and of the end.
+const EVENTS: usize = 3;
 
 /// When, at a write, the loop ends.
 #[derive(Debug, Clone, Copy)]

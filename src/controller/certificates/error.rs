@@ -19,6 +19,8 @@ pub enum StoreError {
         act: &'static str,
         /// The kind and the name.
         object: String,
+        /// The HTTP status; 0 if there was no answer.
+        code: u16,
         /// The API server's words.
         reason: String,
     },
@@ -56,7 +58,7 @@ pub enum RoundError {
     Unverifiable(VerifyError),
     /// It would have to be replaced, and the key in it may be the only copy.
     #[error(
-        "failed to store in the Secret {name} whom to trust, for it is immutable: make it again without `immutable`, or delete it to have a new authority issued"
+        "failed to store in the Secret {name} whom to trust, for it is immutable: delete it to have a new authority issued; to keep its key, stop the controller, and make it again without `immutable`"
     )]
     Immutable {
         /// The Secret.
@@ -64,7 +66,7 @@ pub enum RoundError {
     },
     /// Somebody else writes it, and two who write would undo each other's work.
     #[error(
-        "leave the Secret {name} alone: {owner} looks after it. Pass --certificates=external, or delete that and then the Secret"
+        "leave the Secret {name} alone: {owner} looks after it. Pass --certificates=external; or, if nothing else looks after it any more, remove that mark from its annotations or ownerReferences"
     )]
     Owned {
         /// The Secret.
@@ -72,4 +74,11 @@ pub enum RoundError {
         /// Whose it is.
         owner: String,
     },
+}
+
+impl RoundError {
+    /// Whether a right is missing.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Refused { code: 403, .. }))
+    }
 }

@@ -53,7 +53,7 @@ pub async fn report(
         report.expiry(Certificate::Serving, good.and_then(|serving| serving.chain.first()));
         report.expiry(Certificate::Ca, good.and_then(|serving| serving.authorities.iter().next()));
         match serving {
-            Found::Good(_) => report.in_order(clock()),
+            Found::Good(serving) => report.in_order(serving.renew, clock()),
             Found::Absent => report.unusable("it does not exist").await,
             Found::Broken(reason) => report.unusable(&reason).await,
         }

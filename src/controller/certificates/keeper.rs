@@ -65,7 +65,8 @@ impl Keeper {
         self.report.seen(&seen);
         for kind in RegistrationKind::BOTH {
             let count = targets.iter().filter(|target| target.kind == kind).count();
-            self.report.webhooks(kind, count).await;
+            let exists = look.configurations.metadata(kind).is_some();
+            self.report.webhooks(kind, exists, count).await;
         }
         for secret in look.ca.iter().chain(&look.tls) {
             if let Some(owner) = secrets::other_owner(secret) {
@@ -96,7 +97,9 @@ impl Keeper {
     /// Whether clients that trust these refuse the stored certificate.
     fn is_refused(&self, seen: &Seen, bundle: &Bundle, look: &Look) -> bool {
         seen.serving.good().is_some_and(|serving| {
-            pki::verify_names(bundle, &serving.chain, &self.policy.names, look.at).is_err()
+            // By any name: which of them a certificate is for, a flag may have changed.
+            let names = &self.policy.names;
+            !names.iter().any(|name| pki::verify(bundle, &serving.chain, name, look.at).is_ok())
         })
     }
 
@@ -139,7 +142,9 @@ impl Keeper {
         let wanted = secrets::with_authority(secret, &authority, carried);
         self.repairs.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
         self.issued = Some(authority.certificate().clone());
-        self.report.issued(Certificate::Ca, reason).await;
+        // Whoever has signed what is published is gone.
+        let is_loss = *reason == Reason::Absent && !carried.is_empty();
+        self.report.issued(Certificate::Ca, reason, is_loss).await;
         Ok(())
     }
 
@@ -150,7 +155,7 @@ impl Keeper {
         }
         let wanted = secrets::with_trusted(secret, trusted);
         self.repairs.ca = Version::of(&self.store.write(look.ca.as_ref(), wanted).await?);
-        self.report.trusted(trusted);
+        self.report.trusted(trusted).await;
         Ok(())
     }
 
@@ -185,7 +190,8 @@ impl Keeper {
                 self.repairs.published.is_undone(of_kind().map(|(_, target)| target), |bundle| {
                     self.is_refused(seen, bundle, look)
                 });
-            self.report.published(kind, is_repair).await;
+            let was_empty = of_kind().any(|(_, target)| target.published.is_none());
+            self.report.published(kind, is_repair, was_empty).await;
             for (webhook, bundle) in all {
                 self.repairs.published.note(kind, &webhook, Some(bundle));
             }
@@ -214,7 +220,7 @@ impl Keeper {
         let secret = existing(look.tls.as_ref(), &self.options.tls_secret);
         let wanted = secrets::with_serving(secret, &pair, authority);
         self.repairs.tls = Version::of(&self.store.write(look.tls.as_ref(), wanted).await?);
-        self.report.issued(Certificate::Serving, reason).await;
+        self.report.issued(Certificate::Serving, reason, false).await;
         Ok(())
     }
 }

@@ -116,9 +116,15 @@ fn wakes<K>(seen: impl Stream<Item = Seen<K>> + Send) -> impl Stream<Item = ()> 
 where
     K: Resource + DeserializeOwned,
 {
-    seen.map(|seen| {
-        if let Seen::Failed(error) = seen {
-            warn!("a watch of what certificates go by failed; trying again: {}", reason_of(&error));
-        }
+    seen.filter_map(|seen| {
+        let wake = match seen {
+            Seen::Object(_) | Seen::Absent => Some(()),
+            Seen::Failed(error) => {
+                let reason = reason_of(&error);
+                warn!("a watch of what certificates go by failed; trying again: {reason}");
+                None
+            }
+        };
+        std::future::ready(wake)
     })
 }

@@ -70,7 +70,7 @@ impl Report {
     }
 
     /// How many webhooks of a kind call us.
-    pub async fn webhooks(&mut self, kind: RegistrationKind, count: usize) {
+    pub async fn webhooks(&mut self, kind: RegistrationKind, exists: bool, count: usize) {
         let (place, label) = match kind {
             RegistrationKind::Mutating => (0, WebhookKind::Mutating),
             RegistrationKind::Validating => (1, WebhookKind::Validating),
@@ -81,10 +81,16 @@ impl Report {
         if count > 0 || before == Some(0) {
             return;
         }
-        let note = format!(
-            "no webhook of the {kind} {} calls the Service {}: apply the manifests, or correct --webhook-configuration, --service and --namespace",
-            self.configuration, self.service
-        );
+        let name = &self.configuration;
+        let note = match exists {
+            false => format!(
+                "the {kind} {name} does not exist: apply the manifests, or correct --webhook-configuration"
+            ),
+            true => format!(
+                "no webhook of the {kind} {name} calls the Service {}: apply the manifests, or correct --service and --namespace",
+                self.service
+            ),
+        };
         warn!("{note}");
         let event = "WebhookConfigurationMissing";
         self.events.publish(&self.tls, EventType::Warning, event, "Publish", &note).await;
@@ -110,8 +116,16 @@ impl Report {
     }
 
     /// Somebody else's certificate can be served.
-    pub fn in_order(&mut self, now: SystemTime) {
-        self.waiting(Waiting::Renewal, now);
+    pub fn in_order(&mut self, is_renewal_asked: bool, now: SystemTime) {
+        self.metrics.certificates.last_success.set(timestamp(now));
+        if self.waiting.replace(Waiting::Renewal) != Some(Waiting::Renewal) {
+            info!("the serving certificate is in order");
+            if is_renewal_asked {
+                warn!(
+                    "renewal is asked for; whoever issues it has to renew it, for --certificates is external"
+                );
+            }
+        }
     }
 
     /// Somebody else's certificate cannot be served.
@@ -134,7 +148,7 @@ impl Report {
     }
 
     /// Something was issued and stored.
-    pub async fn issued(&mut self, which: Certificate, reason: &Reason) {
+    pub async fn issued(&mut self, which: Certificate, reason: &Reason, is_loss: bool) {
         self.progressed();
         self.metrics.certificates.rotations.inc(which);
         let (object, what, event) = match which {
@@ -145,6 +159,7 @@ impl Report {
         // What is broken was so by somebody's doing.
         let kind = match reason {
             Reason::Broken(_) => EventType::Warning,
+            _ if is_loss => EventType::Warning,
             _ => EventType::Normal,
         };
         match kind {
@@ -155,13 +170,18 @@ impl Report {
     }
 
     /// The trusted authorities were stored.
-    pub fn trusted(&mut self, trusted: &Bundle) {
+    pub async fn trusted(&mut self, trusted: &Bundle) {
         self.progressed();
         info!(authorities = trusted.len(), "stored which authorities are trusted");
+        if trusted.len() == 1 {
+            let note = "the rotation is complete: no other authority is trusted any more";
+            let (kind, event) = (EventType::Normal, "RotationCompleted");
+            self.events.publish(&self.ca, kind, event, "Trust", note).await;
+        }
     }
 
     /// A configuration has its caBundles.
-    pub async fn published(&mut self, kind: RegistrationKind, is_repair: bool) {
+    pub async fn published(&mut self, kind: RegistrationKind, is_repair: bool, was_empty: bool) {
         self.progressed();
         let name = &self.configuration;
         if !is_repair {
@@ -169,8 +189,8 @@ impl Report {
             return;
         }
         self.metrics.certificates.repairs.inc();
-        let note =
-            format!("repaired the caBundle of the {kind} {name}: something else had changed it");
+        let was = if was_empty { "it was empty" } else { "something else had changed it" };
+        let note = format!("repaired the caBundle of the {kind} {name}: {was}");
         warn!("{note}");
         self.events
             .publish(&self.ca, EventType::Warning, "CaBundleRepaired", "Repair", &note)
@@ -204,9 +224,14 @@ impl Report {
             }
         }
         self.metrics.certificates.failures.inc();
-        let note = format!("{error}");
+        let mut note = format!("{error}");
+        if error.is_forbidden() {
+            note.push_str(
+                "; apply the component managed-certificates as well, or pass --certificates=external",
+            );
+        }
         warn!("certificates: {note}; what is in force stays so, trying again");
-        if !matches!(error, RoundError::Store(_)) {
+        if !matches!(error, RoundError::Store(_)) || error.is_forbidden() {
             let object = &self.tls;
             self.events
                 .publish(object, EventType::Warning, "CertificateFailed", "Issue", &note)

@@ -175,9 +175,12 @@ async fn bounded<T>(
             Err(StoreError::Conflict { act, object })
         }
         Ok(Err(kube::Error::Api(status))) => {
-            Err(StoreError::Refused { act, object, reason: status.message.clone() })
+            let (code, reason) = (status.code, status.message.clone());
+            Err(StoreError::Refused { act, object, code, reason })
         }
-        Ok(Err(error)) => Err(StoreError::Refused { act, object, reason: error.to_string() }),
+        Ok(Err(error)) => {
+            Err(StoreError::Refused { act, object, code: 0, reason: error.to_string() })
+        }
         Err(_) => Err(StoreError::Timeout { act, object }),
     }
 }
