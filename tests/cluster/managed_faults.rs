@@ -139,7 +139,13 @@ async fn are_healed(faults: &[Fault]) {
             }
             let issued = upkeep.issued().await;
             let issued = [issued[0] - before[0], issued[1] - before[1]];
-            assert_eq!(issued, fault.issues(secrets), "{fault:?} {secrets:?}");
+            let mut expected = vec![fault.issues(secrets)];
+            // Stopped amid a look, it has seen the authority as it was, and issues once more.
+            if secrets.len() == 2 {
+                let [ca, serving] = fault.issues(secrets);
+                expected.push([ca, serving + 1]);
+            }
+            assert!(expected.contains(&issued), "{fault:?} {secrets:?}: {issued:?}");
         }
     }
     println!("{} Pods were admitted", stream.end().await);
