@@ -1,8 +1,13 @@
-// Command reference-oracle says how the kubelet reads image names.
+// Command reference-oracle says how the kubelet reads image names and pull secrets.
 //
-// Stdin is a stream of JSON strings, one image a line. Stdout has one JSON object a line, in the same
-// order: {"domain","path","tag","digest"}, with null for a part that is absent, or {"error"}.
-// The tag is the effective one: "latest" where the name has neither tag nor digest.
+// Stdin is a stream of JSON values; stdout has one JSON object a line, in the same order.
+//
+// A string is an image. Its answer is {"domain","path","tag","digest"}, with null for a part that is
+// absent, or {"error"}. The tag is the effective one: "latest" where the name has neither tag nor digest.
+//
+// {"type","content","images"} is a Secret of that type, its content in base64, and images to pull with
+// it. Its answer is {"credentials"}, for each image the [user name, password] pairs that the kubelet
+// tries, in base64 and in its order; or {"error"} where the Secret fails every pull.
 package main
 
 import (
@@ -14,6 +19,10 @@ import (
 	"os"
 
 	"github.com/distribution/reference"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/credentialprovider"
+	"k8s.io/kubernetes/pkg/credentialprovider/secrets"
 	"k8s.io/kubernetes/pkg/util/parsers"
 )
 
@@ -28,7 +37,23 @@ type refusal struct {
 	Error string `json:"error"`
 }
 
+type pulls struct {
+	Type    v1.SecretType `json:"type"`
+	Content []byte        `json:"content"`
+	Images  []string      `json:"images"`
+}
+
+type lookups struct {
+	Credentials [][]credential `json:"credentials"`
+}
+
+// A user name and a password.
+type credential [2][]byte
+
 func main() {
+	// The keyring writes a line for each key that it ignores.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	if err := answer(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "reference-oracle:", err)
 		os.Exit(1)
@@ -36,20 +61,36 @@ func main() {
 }
 
 func answer(in io.Reader, out io.Writer) error {
-	images := json.NewDecoder(bufio.NewReader(in))
+	questions := json.NewDecoder(bufio.NewReader(in))
 	buffered := bufio.NewWriter(out)
 	answers := json.NewEncoder(buffered)
 	for {
-		var image string
-		if err := images.Decode(&image); errors.Is(err, io.EOF) {
+		var question json.RawMessage
+		if err := questions.Decode(&question); errors.Is(err, io.EOF) {
 			return buffered.Flush()
 		} else if err != nil {
-			return fmt.Errorf("read a JSON string from stdin: %w", err)
+			return fmt.Errorf("read a JSON value from stdin: %w", err)
 		}
-		if err := answers.Encode(read(image)); err != nil {
-			return fmt.Errorf("write the answer for %q: %w", image, err)
+		reply, err := reply(question)
+		if err != nil {
+			return err
+		}
+		if err := answers.Encode(reply); err != nil {
+			return fmt.Errorf("write the answer for %s: %w", question, err)
 		}
 	}
+}
+
+func reply(question json.RawMessage) (any, error) {
+	var image string
+	if json.Unmarshal(question, &image) == nil {
+		return read(image), nil
+	}
+	var wanted pulls
+	if err := json.Unmarshal(question, &wanted); err != nil {
+		return nil, fmt.Errorf("neither an image nor a Secret: %s: %w", question, err)
+	}
+	return lookUp(wanted)
 }
 
 // read asks the kubelet's own function, and the library beneath it for what that one joins: the
@@ -80,4 +121,32 @@ func present(part string) *string {
 		return nil
 	}
 	return &part
+}
+
+// lookUp builds the keyring of a Pod with one pull secret, on a node without credentials of its own,
+// and looks each image up as the kubelet's image manager does.
+func lookUp(wanted pulls) (any, error) {
+	secret := v1.Secret{Type: wanted.Type, Data: map[string][]byte{
+		v1.DockerConfigJsonKey: wanted.Content,
+		v1.DockerConfigKey:     wanted.Content,
+	}}
+	ofNode := &credentialprovider.BasicDockerKeyring{}
+	keyring, err := secrets.MakeDockerKeyring([]v1.Secret{secret}, ofNode)
+	if err != nil {
+		return refusal{Error: err.Error()}, nil
+	}
+	answer := lookups{Credentials: make([][]credential, 0, len(wanted.Images))}
+	for _, image := range wanted.Images {
+		repository, _, _, err := parsers.ParseImageName(image)
+		if err != nil {
+			return nil, fmt.Errorf("parse an image to pull: %w", err)
+		}
+		found, _ := keyring.Lookup(repository)
+		credentials := make([]credential, 0, len(found))
+		for _, tried := range found {
+			credentials = append(credentials, credential{[]byte(tried.Username), []byte(tried.Password)})
+		}
+		answer.Credentials = append(answer.Credentials, credentials)
+	}
+	return answer, nil
 }
