@@ -44,6 +44,12 @@ pub struct Manifests {
 }
 
 impl Manifests {
+    fn read(yaml: String) -> Self {
+        let objects = serde_saphyr::from_multiple(&yaml)
+            .unwrap_or_else(|error| panic!("kustomize wrote no YAML: {error}"));
+        Self { yaml, objects }
+    }
+
     /// The objects of one kind.
     pub fn of_kind(&self, kind: &str) -> Vec<&Value> {
         let objects = self.objects.iter();
@@ -69,9 +75,7 @@ impl Cluster {
         }
         let folder = checkout.path().join("deploy/overlays").join(overlay);
         let yaml = self.kustomize(&folder).await.expect_success();
-        let objects = serde_saphyr::from_multiple(&yaml)
-            .unwrap_or_else(|error| panic!("kustomize wrote no YAML for {overlay}: {error}"));
-        Manifests { yaml, objects }
+        Manifests::read(yaml)
     }
 
     /// Renders an overlay of the administrator's own.
@@ -89,7 +93,21 @@ impl Cluster {
     /// Applies what the webhook needs before it starts: its namespace, ServiceAccount, rights and
     /// ConfigMap.
     pub async fn install(&self, overlay: &str) {
-        let manifests = self.render(overlay).await;
+        self.install_foundation(&self.render(overlay).await).await;
+    }
+
+    /// The same of an overlay of the administrator's own.
+    pub async fn install_own(&self, kustomization: &str) {
+        let yaml = self.render_own(kustomization).await.expect_success();
+        self.install_foundation(&Manifests::read(yaml)).await;
+    }
+
+    /// The same of the base and these components.
+    pub async fn install_components(&self, components: &[&str]) {
+        self.install_own(&with_components(components)).await;
+    }
+
+    async fn install_foundation(&self, manifests: &Manifests) {
         let items: Vec<&Value> =
             FOUNDATION.iter().flat_map(|kind| manifests.of_kind(kind)).collect();
         self.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items})).await;
@@ -113,6 +131,23 @@ impl Cluster {
             in_force::wait_for_validating(self, true).await;
         }
     }
+}
+
+/// Whether an object is there for the rights to copy pull secrets, and for nothing else.
+pub fn is_for_copies(object: &Value) -> bool {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    name.starts_with("pullpass-controller-copies")
+}
+
+/// An overlay of the administrator's own: the base and these components.
+pub fn with_components(components: &[&str]) -> String {
+    let listed =
+        components.iter().map(|name| format!("  - ../pullpass/deploy/components/{name}\n"));
+    format!(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
+         resources: [../pullpass/deploy/base]\ncomponents:\n{}",
+        listed.collect::<String>()
+    )
 }
 
 /// The configuration with every webhook of it at the endpoint.
