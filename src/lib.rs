@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`glob`] | texts with `*` |
 //! | [`image`] | references, patterns, the index over many patterns |
+//! | [`credentials`] | docker configs as the kubelet reads them, and the images they serve |
 //! | [`config`] | the configuration: parsed, checked, compiled |
 //! | [`inject`] | what a Pod says, the decision about it, the patch |
 //! | [`pki`] | issuing certificates |
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod controller;
+pub mod credentials;
 pub mod files;
 pub mod glob;
 pub mod image;

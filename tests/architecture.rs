@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Modules that take values and give values.
-const PURE: &[&str] = &["glob.rs", "image", "config", "inject", "pki"];
+const PURE: &[&str] = &["glob.rs", "image", "credentials", "config", "inject", "pki"];
 
 /// What a pure module may not name.
 const IMPURE: &[&str] = &[
@@ -50,6 +50,7 @@ const IMPURE: &[&str] = &[
 const ORDER: &[&str] = &[
     "glob",
     "image",
+    "credentials",
     "config",
     "inject",
     "pki",

@@ -2,10 +2,10 @@
 
 use super::process::{self, ProcessArgs};
 use crate::{
-    cluster::{leader::LeaseOptions, lease::LeaseTimes},
+    cluster::{ObjectName, leader::LeaseOptions, lease::LeaseTimes},
     config::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain},
     controller::{
-        CertificateMode, CertificateOptions,
+        CertificateMode, CertificateOptions, CopyMode, CopyOptions,
         process::{Options, serve},
     },
     pki::is_dns_name,
@@ -27,6 +27,8 @@ pub struct ControllerArgs {
     process: ProcessArgs,
     #[command(flatten)]
     certificates: CertificateArgs,
+    #[command(flatten)]
+    copies: CopyArgs,
     #[command(flatten)]
     lease: LeaseArgs,
 }
@@ -86,6 +88,24 @@ struct CertificateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Copies of pull secrets")]
+#[group(skip)]
+struct CopyArgs {
+    /// Which pull secrets are copied to namespaces
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "PULLPASS_COPIES",
+        value_enum,
+        default_value = "granted"
+    )]
+    copies: CopyMode,
+    /// The ConfigMap of the configuration [default: NS/pullpass, of --namespace]
+    #[arg(long, value_name = "NS/NAME", env = "PULLPASS_CONFIG_MAP")]
+    config_map: Option<ObjectName>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Leader election")]
 #[group(skip)]
 struct LeaseArgs {
@@ -137,6 +157,7 @@ impl ControllerArgs {
     fn options(self) -> Result<Options, String> {
         Ok(Options {
             lease: self.lease.options(&self.namespace)?,
+            copies: self.copies.options(&self.namespace),
             certificates: self.certificates.options(self.namespace)?,
             kubeconfig: self.process.kubeconfig,
             admin_listen: self.process.admin_listen,
@@ -155,6 +176,17 @@ impl LeaseArgs {
                 )
             })?;
         Ok(LeaseOptions { namespace: namespace.to_owned(), name: lease_name, times })
+    }
+}
+
+impl CopyArgs {
+    fn options(self, namespace: &str) -> Option<CopyOptions> {
+        let own = || ObjectName { namespace: namespace.into(), name: "pullpass".into() };
+        let config_map = self.config_map.unwrap_or_else(own);
+        match self.copies {
+            CopyMode::Granted => Some(CopyOptions { namespace: namespace.to_owned(), config_map }),
+            CopyMode::None => None,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod output;
 mod process;
 mod reference;
 mod schema;
+mod status;
 mod webhook;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -50,6 +51,7 @@ enum Command {
     Match(matches::Match),
     Explain(explain::Explain),
     Inject(inject::Inject),
+    Status(status::Status),
     Certs(certs::Certs),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -75,6 +77,7 @@ impl Command {
     fn dispatch(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(check) => return check.run(),
+            Self::Status(status) => return status.run(),
             Self::Webhook(args) => webhook::run(*args),
             Self::Controller(args) => controller::run(*args),
             Self::Match(matches) => matches.run(),

@@ -10,6 +10,7 @@ mod namespaces;
 mod parse;
 mod problem;
 mod schema;
+mod scope;
 mod selector;
 mod text;
 
@@ -17,9 +18,10 @@ pub use compile::{Config, Hit, HitRole};
 pub use entry::{Entry, Source};
 pub use kubernetes_names::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain};
 pub use namespaces::{Denial, Grant, NamespaceRule};
-pub use parse::{MAX_CONFIG_BYTES, Parsed, parse};
+pub use parse::{MAX_CONFIG_BYTES, Parsed, config_text, parse};
 pub use problem::{ConfigError, Place, Problem};
 pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
+pub use scope::{GrantedCopy, LeftOut};
 pub use selector::{Labels, Requirement, Selector};
 
 /// The `apiVersion` of a configuration.

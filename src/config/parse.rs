@@ -1,6 +1,7 @@
 //! YAML text -> [`Document`] -> [`Config`].
 
 use super::{
+    CONFIG_KEY,
     compile::{self, Config},
     kubernetes_names::shortened,
     lint,
@@ -93,4 +94,11 @@ fn push_name(field: &mut String, name: &str) {
         field.push('.');
     }
     field.push_str(name);
+}
+
+/// The text of the configuration, or what to do if the ConfigMap has none.
+pub fn config_text(text: Option<&str>) -> Result<&str, String> {
+    text.ok_or_else(|| {
+        format!("the ConfigMap has no key `{CONFIG_KEY}` in `data`; put the configuration there")
+    })
 }

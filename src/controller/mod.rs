@@ -1,9 +1,12 @@
 //! The controller: what looks after the webhook, one replica at a time.
 
 pub mod certificates;
+pub mod copies;
 pub mod options;
 pub mod process;
+mod request;
 
+pub use copies::{CopyMode, CopyOptions};
 pub use options::{CertificateMode, CertificateOptions};
 
 use crate::telemetry::Metrics;
@@ -11,6 +14,18 @@ use kube::Client;
 use std::{sync::Arc, time::SystemTime};
 
 /// What the leader does, until it is dropped with the end of its term.
-pub async fn run(client: Client, options: CertificateOptions, metrics: Arc<Metrics>) {
-    certificates::run(client, options, metrics, SystemTime::now).await;
+pub async fn run(
+    client: Client,
+    certificates: CertificateOptions,
+    copies: Option<CopyOptions>,
+    metrics: Arc<Metrics>,
+) {
+    let certificates =
+        certificates::run(client.clone(), certificates, Arc::clone(&metrics), SystemTime::now);
+    match copies {
+        Some(copies) => {
+            tokio::join!(certificates, copies::run(client, copies, metrics));
+        }
+        None => certificates.await,
+    }
 }

@@ -1,6 +1,6 @@
 //! The controller's process: what is started, and in which order.
 
-use super::CertificateOptions;
+use super::{CertificateOptions, CopyOptions};
 use crate::{
     cluster::{
         client,
@@ -20,6 +20,8 @@ pub struct Options {
     pub lease: LeaseOptions,
     /// How the webhook's certificate is looked after.
     pub certificates: CertificateOptions,
+    /// Where pull secrets are copied from; none if none are.
+    pub copies: Option<CopyOptions>,
     /// The kubeconfig of the cluster, if not the environment's.
     pub kubeconfig: Option<PathBuf>,
     /// Where the admin endpoints are answered.
@@ -50,8 +52,11 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         process.readiness.register("leader election"),
         Arc::clone(&process.metrics),
     );
-    let (certificates, metrics) = (options.certificates, Arc::clone(&process.metrics));
-    let work = move |client| super::run(client, certificates.clone(), Arc::clone(&metrics));
+    let (certificates, copies) = (options.certificates, options.copies);
+    let metrics = Arc::clone(&process.metrics);
+    let work = move |client| {
+        super::run(client, certificates.clone(), copies.clone(), Arc::clone(&metrics))
+    };
     let election = candidate.lead(process.shutdown.clone(), work);
     process.tasks.spawn_draining("leader election", election);
     process.serve_admin(admin, &Limits::default());

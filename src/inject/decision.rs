@@ -5,10 +5,7 @@
 
 use super::pod::{ImagePlace, PodView};
 use crate::{
-    config::{
-        Config, Denial, Entry, Grant, HitRole, INJECT_DISABLED, INJECT_ENABLED, INJECT_LABEL,
-        Labels, Scope,
-    },
+    config::{Config, Denial, Entry, Grant, HitRole, Labels, LeftOut},
     image::{Pattern, Reference, Scratch},
 };
 use std::collections::HashMap;
@@ -29,12 +26,8 @@ pub enum Skip {
     MirrorPod,
     /// It is labelled `pullpass.io/inject: disabled`.
     PodOptedOut,
-    /// Its namespace is labelled `pullpass.io/inject: disabled`.
-    NamespaceOptedOut,
-    /// `scope: optIn`, and its namespace is not labelled `enabled`.
-    NamespaceNotOptedIn,
-    /// `scope: optIn`, and the labels of its namespace are not known.
-    NamespaceUnknown,
+    /// Its namespace is left out.
+    Namespace(LeftOut),
 }
 
 /// What was decided about a Pod.
@@ -134,10 +127,10 @@ impl<'c> Matches<'c> {
             Ok(found) => found,
             Err(skip) => return Decision::Skipped(skip),
         };
-        match skip_by_namespace(self.config.scope, namespace.labels) {
+        match self.config.scope.left_out(namespace.labels) {
             // What is not known makes no difference where nothing matches, and is not reported.
-            Some(Skip::NamespaceUnknown) if found.is_empty() => {}
-            Some(skip) => return Decision::Skipped(skip),
+            Some(LeftOut::Unknown) if found.is_empty() => {}
+            Some(left_out) => return Decision::Skipped(Skip::Namespace(left_out)),
             None => {}
         }
         let mut seen: HashMap<&str, SecretState> =
@@ -159,18 +152,6 @@ fn skip_by_pod(pod: &PodView<'_>) -> Option<Skip> {
         return Some(Skip::MirrorPod);
     }
     pod.is_opted_out().then_some(Skip::PodOptedOut)
-}
-
-fn skip_by_namespace(scope: Scope, labels: Option<&Labels>) -> Option<Skip> {
-    let value = labels.map(|labels| labels.get(INJECT_LABEL).map(String::as_str));
-    match (scope, value) {
-        (_, Some(Some(INJECT_DISABLED))) => Some(Skip::NamespaceOptedOut),
-        (Scope::OptIn, None) => Some(Skip::NamespaceUnknown),
-        (Scope::OptIn, Some(value)) if value != Some(INJECT_ENABLED) => {
-            Some(Skip::NamespaceNotOptedIn)
-        }
-        _ => None,
-    }
 }
 
 /// The entries with a match, in ascending order. An image that is no valid reference matches nothing.
@@ -267,7 +248,7 @@ impl<'c> Decision<'c> {
     /// Whether an entry did not apply because labels were not known.
     pub fn lacks_labels(&self) -> bool {
         match self {
-            Self::Skipped(skip) => *skip == Skip::NamespaceUnknown,
+            Self::Skipped(skip) => *skip == Skip::Namespace(LeftOut::Unknown),
             Self::Considered(entries) => entries
                 .iter()
                 .any(|entry| matches!(entry.outcome, Outcome::NotGranted(Denial::LabelsUnknown))),

@@ -1,7 +1,7 @@
 //! A decision in words: the texts that explain, logs and audit annotations share, and the JSON form.
 
 use super::decision::{Decision, EntryDecision, ImageMatch, Outcome, SecretState, Skip};
-use crate::config::{INJECT_DISABLED, INJECT_ENABLED, INJECT_LABEL};
+use crate::config::{INJECT_DISABLED, INJECT_LABEL};
 use serde::Serialize;
 use std::fmt;
 
@@ -141,16 +141,7 @@ impl fmt::Display for Skip {
             Self::PodOptedOut => {
                 write!(f, "the Pod is labelled `{INJECT_LABEL}: {INJECT_DISABLED}`")
             }
-            Self::NamespaceOptedOut => {
-                write!(f, "the namespace is labelled `{INJECT_LABEL}: {INJECT_DISABLED}`")
-            }
-            Self::NamespaceNotOptedIn => write!(
-                f,
-                "`scope: optIn`, and the namespace is not labelled `{INJECT_LABEL}: {INJECT_ENABLED}`"
-            ),
-            Self::NamespaceUnknown => {
-                f.write_str("`scope: optIn`, and the labels of the namespace are not known")
-            }
+            Self::Namespace(left_out) => left_out.fmt(f),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::admission::{AdmissionMetrics, ConfigMetrics};
 pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
 use super::certificates::CertificateMetrics;
 use super::controller::ControllerMetrics;
+use super::copies::CopyMetrics;
 use super::families::{CounterGrid, Counters, Gauges, label};
 pub use super::tls::{Load, TlsMetrics};
 
@@ -168,6 +169,8 @@ pub struct Metrics {
     pub config: ConfigMetrics,
     /// Of the certificates that the controller looks after.
     pub certificates: CertificateMetrics,
+    /// Of the copies of pull secrets.
+    pub copies: CopyMetrics,
     /// Of the controller.
     pub controller: ControllerMetrics,
 }
@@ -188,8 +191,9 @@ impl Metrics {
         let admission = AdmissionMetrics::register(webhook);
         let config = ConfigMetrics::register(webhook);
         let certificates = CertificateMetrics::register(controller);
+        let copies = CopyMetrics::register(controller);
         let controller = ControllerMetrics::register(controller);
-        Self { registry: exposed, server, tls, admission, config, certificates, controller }
+        Self { registry: exposed, server, tls, admission, config, certificates, copies, controller }
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod certificates;
 pub mod controller;
+pub mod copies;
 pub mod families;
 pub mod logs;
 pub mod metrics;

@@ -1,6 +1,6 @@
 //! Which configuration is in force: the last good one.
 
-use super::{CONTROLLER, state::ConfigSlot, validate::config_text};
+use super::{CONTROLLER, state::ConfigSlot};
 use crate::{
     cluster::{
         ObjectName,
@@ -192,7 +192,9 @@ pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: Con
         match seen {
             Seen::Object(object) => {
                 let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
-                if let Err(refused) = keeper.offer(&origin, config_text(text.map(String::as_str))) {
+                if let Err(refused) =
+                    keeper.offer(&origin, config::config_text(text.map(String::as_str)))
+                {
                     let note = format!("{}: {refused}", keeper.in_force());
                     let on = object.object_ref(&());
                     let (reason, action) = ("ConfigurationRefused", "LoadConfiguration");

@@ -1,10 +1,7 @@
 //! The answer to a ConfigMap that is about to be written: a broken one is refused before it is stored.
 
 use super::review::{Request, Response};
-use crate::{
-    cluster::ObjectName,
-    config::{self, CONFIG_KEY},
-};
+use crate::{cluster::ObjectName, config};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -51,7 +48,7 @@ pub fn answer<'a>(request: &'a Request<'a, ConfigMapView<'a>>, ours: &ObjectName
     let Some(object) = request.object.as_ref().filter(is_ours) else {
         return allowed;
     };
-    match config_text(object.data.as_ref().and_then(|data| data.config.as_deref())) {
+    match config::config_text(object.data.as_ref().and_then(|data| data.config.as_deref())) {
         Err(message) => Response::refused(&request.uid, message),
         Ok(text) if text.len() > MAX_CONFIG_MAP_BYTES => {
             let message = format!(
@@ -65,11 +62,4 @@ pub fn answer<'a>(request: &'a Request<'a, ConfigMapView<'a>>, ours: &ObjectName
             Err(error) => Response::refused(&request.uid, error.brief()),
         },
     }
-}
-
-/// The text of the configuration, or what to do if the ConfigMap has none.
-pub fn config_text(text: Option<&str>) -> Result<&str, String> {
-    text.ok_or_else(|| {
-        format!("the ConfigMap has no key `{CONFIG_KEY}` in `data`; put the configuration there")
-    })
 }

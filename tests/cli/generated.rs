@@ -38,9 +38,17 @@ fn the_reference_names_every_field_of_the_example() {
 #[case("powershell")]
 fn completions_know_every_subcommand(#[case] shell: &str) {
     let script = pullpass(&["completions", shell]).run().done();
-    for subcommand in
-        ["webhook", "controller", "check", "match", "explain", "inject", "certs", "schema"]
-    {
+    for subcommand in [
+        "webhook",
+        "controller",
+        "check",
+        "match",
+        "explain",
+        "inject",
+        "status",
+        "certs",
+        "schema",
+    ] {
         assert!(script.contains(subcommand), "{shell}: {subcommand}");
     }
 }
@@ -57,6 +65,7 @@ fn there_is_a_manual_page_for_each_subcommand() {
         "pullpass-match.1",
         "pullpass-explain.1",
         "pullpass-inject.1",
+        "pullpass-status.1",
     ] {
         assert!(fs::read_to_string(dir.path().join(page)).unwrap().contains(".TH"), "{page}");
     }

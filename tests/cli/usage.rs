@@ -49,6 +49,7 @@ fn wrong_usage_ends_with_2_and_prints_nothing_to_standard_output(#[case] args: &
 #[case("inject")]
 #[case("certs")]
 #[case("schema")]
+#[case("status")]
 #[case("completions")]
 #[case("man")]
 fn every_subcommand_has_an_example_and_a_variable_for_each_flag(#[case] subcommand: &str) {

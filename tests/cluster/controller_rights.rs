@@ -1,6 +1,8 @@
 //! What the controller's ServiceAccount may do, to the last verb, and that the authority's key is its
 //! alone.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
     core::v1::Secret,
@@ -14,14 +16,13 @@ use serde_json::json;
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
     deployed,
-    manifests::GIVEN_CERTIFICATE,
 };
 
 const CONTROLLER: &str = "system:serviceaccount:pullpass-system:pullpass-controller";
 const CA_KEY: &str = "the key of the authority";
-const EVERYWHERE: &str = "";
-const ELSEWHERE: &str = "default";
-const ANY_NAME: &str = "";
+pub const EVERYWHERE: &str = "";
+pub const ELSEWHERE: &str = "default";
+pub const ANY_NAME: &str = "";
 const VERBS: [&str; 11] = [
     "get",
     "list",
@@ -73,50 +74,22 @@ const OF_THE_CLUSTER: [(&str, &str, &[&str]); 13] = [
 #[tokio::test]
 async fn fault_52_with_certificates_of_its_own_it_may_do_this_and_nothing_else() {
     let cluster = Cluster::exclusive().await;
-    for overlay in ["cluster-wide", "opt-in"] {
-        cluster.install(overlay).await;
-        let mut expected = lease_and_events();
-        expected.push("create secrets in pullpass-system".into());
-        for name in ["pullpass-ca", "pullpass-tls"] {
-            // RBAC asks about a `create` without the name, and so grants it for every name.
-            for verb in ["get", "list", "watch", "update", "delete"] {
-                expected.push(format!("{verb} secrets/{name} in pullpass-system"));
-            }
-        }
-        for name in ["pullpass-ca", "pullpass-tls", "pullpass", "other"] {
-            expected.push(format!("create secrets/{name} in pullpass-system"));
-        }
-        for verb in ["get", "list", "watch", "patch"] {
-            for kind in ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] {
-                expected.push(format!("{verb} {kind}.admissionregistration.k8s.io/pullpass"));
-            }
-        }
-        expected.sort();
-
-        assert_eq!(allowed(&cluster).await, expected, "{overlay}");
-    }
+    cluster.install_components(&["managed-certificates"]).await;
+    assert_eq!(allowed(&cluster).await, in_order([lease_and_events(), own_certificates()]));
 }
 
 #[tokio::test]
 async fn fault_52_with_certificates_of_others_it_writes_its_lease_and_events_and_nothing_else() {
     let cluster = Cluster::exclusive().await;
-    for overlay in [GIVEN_CERTIFICATE, "cert-manager"] {
-        cluster.install(overlay).await;
-        let mut expected = lease_and_events();
-        for verb in ["list", "watch"] {
-            expected.push(format!("{verb} secrets/pullpass-tls in pullpass-system"));
-        }
-        expected.sort();
-
-        assert_eq!(allowed(&cluster).await, expected, "{overlay}");
-    }
+    cluster.install_components(&["cert-manager"]).await;
+    assert_eq!(allowed(&cluster).await, in_order([lease_and_events(), certificates_of_others()]));
 }
 
 #[tokio::test]
 async fn fault_52_a_change_to_certificates_of_others_takes_the_key_of_the_authority_away() {
     let cluster = Cluster::exclusive().await;
-    cluster.install("cluster-wide").await;
-    cluster.install(GIVEN_CERTIFICATE).await;
+    cluster.install_components(&["managed-certificates"]).await;
+    cluster.install_components(&["external-certificates"]).await;
     let of_secrets = allowed(&cluster).await;
     let of_secrets: Vec<_> = of_secrets.iter().filter(|it| it.contains(" secrets")).collect();
 
@@ -186,7 +159,7 @@ async fn fault_52_the_webhook_cannot_read_the_key_of_the_authority() {
 }
 
 /// What every mode grants.
-fn lease_and_events() -> Vec<String> {
+pub fn lease_and_events() -> Vec<String> {
     let mut rights = vec![
         "create leases.coordination.k8s.io in pullpass-system".to_owned(),
         "create leases.coordination.k8s.io/other in pullpass-system".to_owned(),
@@ -201,8 +174,39 @@ fn lease_and_events() -> Vec<String> {
     rights
 }
 
+/// What managed certificates take.
+pub fn own_certificates() -> Vec<String> {
+    let mut rights = vec!["create secrets in pullpass-system".to_owned()];
+    for name in ["pullpass-ca", "pullpass-tls"] {
+        // RBAC asks about a `create` without the name, and so grants it for every name.
+        for verb in ["get", "list", "watch", "update", "delete"] {
+            rights.push(format!("{verb} secrets/{name} in pullpass-system"));
+        }
+    }
+    for name in ["pullpass-ca", "pullpass-tls", "pullpass", "other"] {
+        rights.push(format!("create secrets/{name} in pullpass-system"));
+    }
+    for verb in ["get", "list", "watch", "patch"] {
+        for kind in ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] {
+            rights.push(format!("{verb} {kind}.admissionregistration.k8s.io/pullpass"));
+        }
+    }
+    rights
+}
+
+/// What certificates of somebody else take.
+pub fn certificates_of_others() -> Vec<String> {
+    ["list", "watch"].map(|verb| format!("{verb} secrets/pullpass-tls in pullpass-system")).into()
+}
+
+/// All of them, each once, in order.
+pub fn in_order<const N: usize>(rights: [Vec<String>; N]) -> Vec<String> {
+    let rights: BTreeSet<String> = rights.into_iter().flatten().collect();
+    rights.into_iter().collect()
+}
+
 /// All that the API server would let the controller do, of all that is asked, in order.
-async fn allowed(cluster: &Cluster) -> Vec<String> {
+pub async fn allowed(cluster: &Cluster) -> Vec<String> {
     let client = cluster.client();
     let namespaced = NAMESPACED.iter().flat_map(|resource| {
         [SYSTEM_NAMESPACE, ELSEWHERE, EVERYWHERE].map(|namespace| (resource, namespace))
@@ -223,7 +227,8 @@ async fn allowed(cluster: &Cluster) -> Vec<String> {
     allowed
 }
 
-fn said(verb: &str, (group, resource, name): (&str, &str, &str), namespace: &str) -> String {
+/// A right in words.
+pub fn said(verb: &str, (group, resource, name): (&str, &str, &str), namespace: &str) -> String {
     let mut text = format!("{verb} {resource}");
     for (separator, part) in [(".", group), ("/", name), (" in ", namespace)] {
         if !part.is_empty() {

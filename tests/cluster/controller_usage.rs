@@ -12,7 +12,7 @@ use crate::{
     controller::{ControllerProcess, NewController},
     eventually::eventually,
     managed::{CONTROLLER, SOON},
-    manifests::{GIVEN_CERTIFICATE, Manifests},
+    manifests::{GIVEN_CERTIFICATE, Manifests, is_for_copies},
 };
 
 /// `verb resource.group/name`; without a name where the right is to all.
@@ -56,7 +56,11 @@ async fn fault_52_with_certificates_of_others_the_controller_uses_all_that_is_gr
     cluster.install(GIVEN_CERTIFICATE).await;
     let granted = granted(&cluster.render(GIVEN_CERTIFICATE).await);
     let own = cluster.controllers_kubeconfig().await;
-    let controller = cluster.controller().kubeconfig(&own).argument("--certificates=external");
+    let controller = cluster
+        .controller()
+        .kubeconfig(&own)
+        .argument("--certificates=external")
+        .argument("--copies=none");
     let controller = quick(controller).start().await;
 
     let failures = "pullpass_certificate_failures_total";
@@ -112,7 +116,7 @@ async fn wipe(cluster: &Cluster) {
     }
 }
 
-/// What the manifests grant the controller.
+/// What the manifests grant the controller for its Lease and for certificates.
 fn granted(manifests: &Manifests) -> Rights {
     let is_bound = |role: &&Value| {
         let of_role = |kind| {
@@ -125,6 +129,7 @@ fn granted(manifests: &Manifests) -> Rights {
         bindings.any(|binding| binding["subjects"][0]["name"] == "pullpass-controller")
     };
     let roles = ["ClusterRole", "Role"].iter().flat_map(|kind| manifests.of_kind(kind));
+    let roles = roles.filter(|role| !is_for_copies(role));
     roles.filter(is_bound).flat_map(of_role).collect()
 }
 

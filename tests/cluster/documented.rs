@@ -150,7 +150,8 @@ impl<'a> Administrator<'a> {
     async fn uninstalls(&self) {
         self.does("## Uninstall").await;
         let kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,\
-                     clusterrolebindings,priorityclasses,namespaces";
+                     clusterrolebindings,validatingadmissionpolicies,\
+                     validatingadmissionpolicybindings,priorityclasses,namespaces";
         let ours = ["get", kinds, "-l", "app.kubernetes.io/part-of=pullpass", "-o", "name"];
         assert_eq!(self.kubectl(&ours).await, "");
     }

@@ -31,7 +31,11 @@ async fn the_expiry_of_a_given_certificate_is_told_and_nothing_is_written() {
     }
     let authority = Authority::new("given");
     let own = cluster.controllers_kubeconfig().await;
-    let controller = cluster.controller().kubeconfig(&own).argument("--certificates=external");
+    let controller = cluster
+        .controller()
+        .kubeconfig(&own)
+        .argument("--certificates=external")
+        .argument("--copies=none");
     let controller = controller.start().await;
 
     let end = OffsetDateTime::now_utc() + std::time::Duration::from_secs(3600);

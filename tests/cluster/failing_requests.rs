@@ -1,53 +1,32 @@
 //! The controller's loop while its requests fail: it goes on once they succeed, and does not hammer.
 
 use std::{
-    io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use axum::http::{Request, Response};
-use kube::{Client, client::Body};
-use serde_json::json;
+use axum::http::Request;
+use kube::client::Body;
 
 use crate::{
+    chance::{Chance, Failure},
     cluster::Cluster,
     eventually::eventually,
     managed::{Certificates, SOON},
-    meddled::{Answer, is_write, look_after, meddled, send},
+    meddled::{is_write, look_after, meddled, send},
 };
 
 const DELAYS: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
 const ROTATIONS: usize = 2;
-/// So many of a hundred requests fail.
-const FAILING: u64 = 15;
 /// The longest pause of the loop is 30 s, and it must have failed often in a row to come to that.
 const LATE: Duration = Duration::from_secs(120);
 /// How long everything fails.
 const OUTAGE: Duration = Duration::from_secs(3);
 /// Four watches and the loop begin with pauses of about half a second, which double.
 const MOST_IN_AN_OUTAGE: usize = 60;
-
-/// How a request fails.
-#[derive(Debug, Clone, Copy)]
-enum Failure {
-    /// The API server's answer.
-    Code(u16),
-    /// No connection.
-    Refused,
-}
-
-const FAILURES: [Failure; 6] = [
-    Failure::Code(409),
-    Failure::Code(429),
-    Failure::Code(500),
-    Failure::Code(503),
-    Failure::Refused,
-    Failure::Code(403),
-];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_39_rotations_end_well_while_requests_fail_by_chance() {
@@ -178,60 +157,4 @@ async fn rotated(cluster: &Cluster, before: &Certificates) -> Certificates {
 
 fn is_list(request: &Request<Body>) -> bool {
     request.uri().query().is_some_and(|query| query.contains("fieldSelector"))
-}
-
-impl Failure {
-    async fn answer(self) -> Answer {
-        match self {
-            Self::Code(code) => {
-                let status = json!({
-                    "kind": "Status",
-                    "apiVersion": "v1",
-                    "status": "Failure",
-                    "message": "made to fail",
-                    "reason": "Test",
-                    "code": code,
-                });
-                let body = Body::from(status.to_string().into_bytes());
-                Ok(Response::builder().status(code).body(body)?)
-            }
-            Self::Refused => Err(io::Error::from(io::ErrorKind::ConnectionRefused).into()),
-        }
-    }
-}
-
-/// Which requests fail, and how: the same each time.
-struct Chance {
-    state: Mutex<u64>,
-    failed: AtomicUsize,
-}
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        Self { state: Mutex::new(seed), failed: AtomicUsize::new(0) }
-    }
-
-    async fn pass(self: Arc<Self>, client: Client, request: Request<Body>) -> Answer {
-        if self.next(100) >= FAILING {
-            return send(&client, request).await;
-        }
-        self.failed.fetch_add(1, Ordering::SeqCst);
-        // Done, and the answer is lost on the way.
-        if is_write(&request) && self.next(2) == 0 {
-            send(&client, request).await?;
-        }
-        let place = self.next(FAILURES.len() as u64);
-        let failure = usize::try_from(place).ok().and_then(|place| FAILURES.get(place));
-        failure.unwrap_or(&Failure::Refused).answer().await
-    }
-
-    /// SplitMix64.
-    fn next(&self, below: u64) -> u64 {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = *state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below
-    }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
-    manifests::GIVEN_CERTIFICATE,
+    manifests::{GIVEN_CERTIFICATE, with_components},
 };
 
 const CERT_MANAGER_CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cert-manager/crds");
@@ -62,7 +62,9 @@ patches:
 
     let image = format!("image: registry.example.com/tools/pullpass:{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(yaml.matches(&image).count(), 2, "{yaml}");
-    for argument in ["controller", "--certificates=managed", "--certificate-lifetime=7d"] {
+    let arguments =
+        ["controller", "--certificates=managed", "--copies=granted", "--certificate-lifetime=7d"];
+    for argument in arguments {
         assert_eq!(yaml.matches(&format!("        - {argument}\n")).count(), 1, "{yaml}");
     }
 }
@@ -76,6 +78,18 @@ async fn opt_in_and_cert_manager_render_together() {
     assert!(yaml.contains("    scope: optIn\n"), "{yaml}");
     assert_eq!(yaml.matches("--certificates=external").count(), 1, "{yaml}");
     assert!(yaml.contains("cert-manager.io/inject-ca-from"), "{yaml}");
+}
+
+#[tokio::test]
+async fn without_the_component_no_secret_is_copied() {
+    let cluster = Cluster::exclusive().await;
+    let yaml = cluster.render_own(&with_components(&["managed-certificates"])).await;
+    let yaml = yaml.expect_success();
+
+    assert_eq!(yaml.matches("        - --copies=none\n").count(), 1, "{yaml}");
+    assert!(!yaml.contains("pullpass-controller-copies"), "{yaml}");
+    // The fence is there whatever the controller does.
+    assert_eq!(yaml.matches("policyName: pullpass-controller-secrets\n").count(), 1, "{yaml}");
 }
 
 #[tokio::test]
@@ -99,16 +113,6 @@ pub async fn install_cert_manager_kinds(cluster: &Cluster) {
     cluster.kubectl(&["apply", "--server-side", "-f", folder], None).await.expect_success();
     let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
     cluster.kubectl(&established, None).await.expect_success();
-}
-
-fn with_components(components: &[&str]) -> String {
-    let listed =
-        components.iter().map(|name| format!("  - ../pullpass/deploy/components/{name}\n"));
-    format!(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
-         resources: [../pullpass/deploy/base]\ncomponents:\n{}",
-        listed.collect::<String>()
-    )
 }
 
 async fn is_accepted_strictly(cluster: &Cluster, overlay: &str) {

@@ -22,6 +22,7 @@ use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
     controller::NewController,
     eventually::eventually,
+    manifests::is_for_copies,
     webhook::NewWebhook,
 };
 
@@ -59,9 +60,9 @@ impl Certificates {
 }
 
 impl Cluster {
-    /// Applies all objects of the default overlay, as `kubectl apply -k` does on an empty cluster. The
-    /// webhook configurations are sent to this port, and have no caBundle; Deployments are left to the
-    /// test, which runs their processes.
+    /// Applies all objects of the default overlay but the rights to copy, as `kubectl apply -k` does on an
+    /// empty cluster. The webhook configurations are sent to this port, and have no caBundle; Deployments
+    /// are left to the test, which runs their processes.
     pub async fn apply_default_overlay(&self, port: u16) {
         self.apply_all(self.default_overlay(port).await).await;
     }
@@ -69,13 +70,20 @@ impl Cluster {
     /// What that applies.
     pub async fn default_overlay(&self, port: u16) -> Vec<Value> {
         let mut items = self.render("cluster-wide").await.objects;
-        items.retain(|object| object["kind"] != "Deployment");
+        items.retain(|object| object["kind"] != "Deployment" && !is_for_copies(object));
         for object in &mut items {
             if CONFIGURATIONS.iter().any(|kind| object["kind"] == *kind) {
                 direct(object, port);
             }
         }
         items
+    }
+
+    /// Applies the rights to copy, of the default overlay.
+    pub async fn apply_rights_to_copy(&self) {
+        let mut items = self.render("cluster-wide").await.objects;
+        items.retain(is_for_copies);
+        self.apply_all(items).await;
     }
 
     /// Applies objects as `kubectl apply` does, on the client's side.
@@ -97,11 +105,12 @@ impl Cluster {
         self.webhook().config_map().kubeconfig(&own).certificate_of_controller()
     }
 
-    /// The controller as the Deployment of the default overlay runs it, with a certificate that is also
-    /// for the address by which this API server calls the webhook.
+    /// The controller as the Deployment of the default overlay runs it, but without copies, and with a
+    /// certificate that is also for the address by which this API server calls the webhook.
     pub async fn managing_controller(&self) -> NewController {
         let own = self.controllers_kubeconfig().await;
-        self.controller().kubeconfig(&own).argument("--certificate-name=127.0.0.1")
+        let controller = self.controller().kubeconfig(&own).argument("--copies=none");
+        controller.argument("--certificate-name=127.0.0.1")
     }
 
     /// The kubeconfig of the controller's own ServiceAccount.

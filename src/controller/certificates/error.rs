@@ -1,53 +1,16 @@
 //! Why certificates could not be looked after.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
+use crate::controller::request::RequestError;
 use crate::pki::{IssueError, VerifyError};
-
-/// For one request to the API server.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why something could not be read or written.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// The API server refused it.
-    #[error("failed to {act} {object}: {reason}")]
-    Refused {
-        /// Such as `get`.
-        act: &'static str,
-        /// The kind and the name.
-        object: String,
-        /// The HTTP status; 0 if there was no answer.
-        code: u16,
-        /// The API server's words.
-        reason: String,
-    },
-    /// There was no answer in time.
-    #[error("failed to {act} {object} within {} s", REQUEST_TIMEOUT.as_secs())]
-    Timeout {
-        /// Such as `get`.
-        act: &'static str,
-        /// The kind and the name.
-        object: String,
-    },
-    /// Somebody else has written meanwhile.
-    #[error("failed to {act} {object}: it has been changed meanwhile")]
-    Conflict {
-        /// Such as `update`.
-        act: &'static str,
-        /// The kind and the name.
-        object: String,
-    },
-}
 
 /// Why a round failed.
 #[derive(Debug, Error)]
 pub enum RoundError {
     /// The API server.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Request(#[from] RequestError),
     /// Cryptography.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -79,6 +42,6 @@ pub enum RoundError {
 impl RoundError {
     /// Whether a right is missing.
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Refused { code: 403, .. }))
+        matches!(self, Self::Request(RequestError::Refused { code: 403, .. }))
     }
 }

@@ -9,12 +9,13 @@ use kube::runtime::events::EventType;
 use rustls::pki_types::CertificateDer;
 use tracing::{debug, info, warn};
 
-use super::error::{RoundError, StoreError};
+use super::error::RoundError;
 use super::store::FIELD_MANAGER;
 use crate::cluster::ObjectName;
 use crate::cluster::events::Events;
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
+use crate::controller::request::RequestError;
 use crate::pki::rotation::{Reason, Seen, Step, Waiting};
 use crate::pki::{Bundle, validity};
 use crate::telemetry::Metrics;
@@ -216,7 +217,7 @@ impl Report {
     /// A round failed. Another's write in between is no failure, unless there is always one.
     pub async fn failed(&mut self, error: &RoundError) {
         self.waiting = None;
-        if let RoundError::Store(StoreError::Conflict { .. }) = error {
+        if let RoundError::Request(RequestError::Conflict { .. }) = error {
             self.conflicts = self.conflicts.saturating_add(1);
             if self.conflicts < CONFLICTS {
                 debug!(%error, "looking again");
@@ -231,7 +232,7 @@ impl Report {
             );
         }
         warn!("certificates: {note}; what is in force stays so, trying again");
-        if !matches!(error, RoundError::Store(_)) || error.is_forbidden() {
+        if !matches!(error, RoundError::Request(_)) || error.is_forbidden() {
             let object = &self.tls;
             self.events
                 .publish(object, EventType::Warning, "CertificateFailed", "Issue", &note)

@@ -8,17 +8,16 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
 use super::bundles::{self, Configurations};
-use super::error::{REQUEST_TIMEOUT, StoreError};
 use super::secrets;
 use crate::cluster::registration::RegistrationKind;
 use crate::controller::CertificateOptions;
+use crate::controller::request::{RequestError, bounded, exactly};
 use crate::pki::Bundle;
 
 /// Who the managed fields say wrote.
@@ -58,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// The first that cannot be read.
-    pub async fn look(&self, at: SystemTime) -> Result<Look, StoreError> {
+    pub async fn look(&self, at: SystemTime) -> Result<Look, RequestError> {
         let configuration = &self.options.webhook_configuration;
         Ok(Look {
             configurations: Configurations {
@@ -75,7 +74,11 @@ impl Store {
     ///
     /// # Errors
     /// If it could not be written.
-    pub async fn write(&self, read: Option<&Secret>, wanted: Secret) -> Result<Secret, StoreError> {
+    pub async fn write(
+        &self,
+        read: Option<&Secret>,
+        wanted: Secret,
+    ) -> Result<Secret, RequestError> {
         let name = wanted.name_any();
         let params =
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
@@ -85,7 +88,7 @@ impl Store {
                 bounded("update", &self.secret(&name), replaced).await
             }
             Some(read) => {
-                let exactly = exactly(read);
+                let exactly = exactly(&read.metadata);
                 let deleted = self.secrets.delete(&name, &exactly);
                 bounded("delete", &self.secret(&name), deleted).await?;
                 self.create(&name, &params, wanted).await
@@ -99,7 +102,7 @@ impl Store {
         name: &str,
         params: &PostParams,
         mut wanted: Secret,
-    ) -> Result<Secret, StoreError> {
+    ) -> Result<Secret, RequestError> {
         wanted.metadata = ObjectMeta {
             name: Some(name.to_owned()),
             namespace: Some(self.options.namespace.clone()),
@@ -119,7 +122,7 @@ impl Store {
         kind: RegistrationKind,
         read: &ObjectMeta,
         bundles: &[(String, Bundle)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), RequestError> {
         let body = Patch::Apply(bundles::apply(kind, read, bundles));
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let name = &self.options.webhook_configuration;
@@ -145,42 +148,9 @@ fn object<K: Resource<DynamicType = ()>>(name: &str) -> String {
     format!("{} {name}", K::kind(&()))
 }
 
-/// Of this very version and no other.
-fn exactly(read: &Secret) -> DeleteParams {
-    DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: read.uid(),
-            resource_version: read.resource_version(),
-        }),
-        ..Default::default()
-    }
-}
-
-async fn get<K>(api: &Api<K>, name: &str) -> Result<Option<K>, StoreError>
+async fn get<K>(api: &Api<K>, name: &str) -> Result<Option<K>, RequestError>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
     bounded("get", &object::<K>(name), api.get_opt(name)).await
-}
-
-async fn bounded<T>(
-    act: &'static str,
-    object: &str,
-    request: impl Future<Output = kube::Result<T>>,
-) -> Result<T, StoreError> {
-    let object = object.to_owned();
-    match timeout(REQUEST_TIMEOUT, request).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-            Err(StoreError::Conflict { act, object })
-        }
-        Ok(Err(kube::Error::Api(status))) => {
-            let (code, reason) = (status.code, status.message.clone());
-            Err(StoreError::Refused { act, object, code, reason })
-        }
-        Ok(Err(error)) => {
-            Err(StoreError::Refused { act, object, code: 0, reason: error.to_string() })
-        }
-        Err(_) => Err(StoreError::Timeout { act, object }),
-    }
 }

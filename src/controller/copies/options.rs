@@ -1,0 +1,22 @@
+//! What is to be copied, and from where, checked.
+
+use crate::cluster::ObjectName;
+
+/// Which pull secrets are copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum CopyMode {
+    /// The sources of entries, to the namespaces that the entries grant.
+    #[default]
+    Granted,
+    /// None.
+    None,
+}
+
+/// Where the configuration and the sources are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// The namespace of the sources.
+    pub namespace: String,
+    /// The ConfigMap of the configuration.
+    pub config_map: ObjectName,
+}

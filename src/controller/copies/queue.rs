@@ -1,0 +1,178 @@
+//! Which copies are to be worked on, each at most once at a time, and when. Pure: time comes as an
+//! argument.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The first wait after a failure; it doubles.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// The longest.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
+
+/// One copy: its namespace and its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// The name of the pull secret.
+    pub name: Arc<str>,
+}
+
+/// The work that is due, and the work that is due later.
+#[derive(Debug, Default)]
+pub struct Queue {
+    due: VecDeque<(Key, Instant)>,
+    /// Those in `due`.
+    queued: HashSet<Key>,
+    /// Those handed out, and whether they are due again.
+    running: HashMap<Key, bool>,
+    later: BTreeSet<(Instant, Key)>,
+    /// How often each failed in a row, and when it is tried again.
+    failures: HashMap<Key, Failures>,
+}
+
+#[derive(Debug)]
+struct Failures {
+    count: u32,
+    retry: Instant,
+}
+
+impl Queue {
+    /// Makes a copy due now.
+    pub fn add(&mut self, key: Key, now: Instant) {
+        if let Some(again) = self.running.get_mut(&key) {
+            *again = true;
+        } else if self.queued.insert(key.clone()) {
+            self.due.push_back((key, now));
+        }
+    }
+
+    /// Whether there is one to be worked on.
+    pub fn is_due(&self, now: Instant) -> bool {
+        !self.due.is_empty() || self.next_retry().is_some_and(|retry| retry <= now)
+    }
+
+    /// The next copy to be worked on.
+    pub fn next(&mut self, now: Instant) -> Option<Key> {
+        while let Some((at, key)) = self.later.pop_first() {
+            if at > now {
+                self.later.insert((at, key));
+                break;
+            }
+            self.add(key, at);
+        }
+        let (key, _) = self.due.pop_front()?;
+        self.queued.remove(&key);
+        self.running.insert(key.clone(), false);
+        Some(key)
+    }
+
+    /// A copy was worked on, with success.
+    pub fn done(&mut self, key: &Key, now: Instant) {
+        if let Some(failures) = self.failures.remove(key) {
+            self.later.remove(&(failures.retry, key.clone()));
+        }
+        self.finish(key, now);
+    }
+
+    /// It failed. It is tried again after a while: longer each time, and not at the same moment as
+    /// others. `chance` is any number from 0 to 1.
+    pub fn failed(&mut self, key: &Key, now: Instant, chance: f64) {
+        let count = self.failures.get(key).map_or(0, |failures| failures.count);
+        let pause = FIRST_RETRY.saturating_mul(1 << count.min(10)).min(LONGEST_RETRY);
+        let retry = now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
+        if let Some(before) =
+            self.failures.insert(key.clone(), Failures { count: count + 1, retry })
+        {
+            self.later.remove(&(before.retry, key.clone()));
+        }
+        self.later.insert((retry, key.clone()));
+        // What has changed meanwhile waits as well: it may be what makes it fail.
+        self.running.remove(key);
+    }
+
+    /// There is nothing to do but to look again after a while.
+    pub fn defer(&mut self, key: &Key, now: Instant, pause: Duration) {
+        self.done(key, now);
+        self.later.insert((now + pause, key.clone()));
+    }
+
+    fn finish(&mut self, key: &Key, now: Instant) {
+        if self.running.remove(key) == Some(true) {
+            self.add(key.clone(), now);
+        }
+    }
+
+    /// When the next copy is to be tried, or looked at, again.
+    pub fn next_retry(&self) -> Option<Instant> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
+    /// How long the oldest one has been due.
+    pub fn lag(&self, now: Instant) -> Duration {
+        self.due.front().map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(*since))
+    }
+
+    /// How many failed the last time.
+    pub fn failed_count(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// Whether nothing is due, or failed.
+    pub fn is_idle(&self) -> bool {
+        self.due.is_empty() && self.running.is_empty() && self.failures.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "a".into(), name: name.into() }
+    }
+
+    #[test]
+    fn each_is_worked_on_once_at_a_time_and_again_if_it_changed_meanwhile() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for name in ["a", "b", "a"] {
+            queue.add(key(name), now);
+        }
+        assert_eq!((queue.next(now), queue.next(now)), (Some(key("a")), Some(key("b"))));
+        assert_eq!(queue.next(now), None);
+        queue.add(key("a"), now);
+        queue.add(key("a"), now);
+        assert_eq!(queue.next(now), None, "it is being worked on");
+        queue.done(&key("a"), now);
+        queue.done(&key("b"), now);
+        assert_eq!((queue.next(now), queue.next(now)), (Some(key("a")), None));
+        queue.done(&key("a"), now);
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn fault_39_what_fails_is_tried_again_later_each_time_and_not_all_at_once() {
+        let (mut queue, start) = (Queue::default(), Instant::now());
+        let mut now = start;
+        let mut pauses = Vec::new();
+        queue.add(key("a"), now);
+        for _ in 0..14 {
+            assert_eq!(queue.next(now), Some(key("a")));
+            queue.add(key("a"), now);
+            queue.failed(&key("a"), now, 1.0);
+            assert_eq!((queue.next(now), queue.failed_count()), (None, 1));
+            let retry = queue.next_retry().unwrap();
+            pauses.push(retry - now);
+            now = retry;
+        }
+        assert!(pauses.is_sorted() && pauses[0] == FIRST_RETRY && pauses[13] == LONGEST_RETRY);
+        assert_eq!(queue.next(now), Some(key("a")));
+        queue.failed(&key("a"), now, 0.0);
+        assert_eq!(queue.next_retry().unwrap() - now, LONGEST_RETRY / 2);
+        now += LONGEST_RETRY;
+        assert_eq!(queue.next(now), Some(key("a")));
+        queue.done(&key("a"), now);
+        assert!(queue.is_idle() && queue.failed_count() == 0);
+    }
+}

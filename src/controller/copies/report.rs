@@ -1,0 +1,189 @@
+//! What the controller says about copies: logs, metrics, Events.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::EventType;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tracing::{error, info, warn};
+
+use super::copy::{FIELD_MANAGER, Wanted};
+use super::findings::{Finding, FindingKind};
+use super::job::Outcome;
+use super::options::CopyOptions;
+use super::queue::{Key, Queue};
+use super::state::State;
+use crate::cluster::events::Events;
+use crate::config::Config;
+use crate::controller::request::RequestError;
+use crate::telemetry::Metrics;
+use crate::telemetry::copies::{CopyState, CopyWrite};
+
+/// Events that wait to be written; of more only log and metrics tell.
+const WAITING: usize = 256;
+
+/// Says what happens to copies.
+pub struct Report {
+    options: CopyOptions,
+    metrics: Arc<Metrics>,
+    events: Sender<Told>,
+    found: BTreeSet<Finding>,
+}
+
+/// An Event to be written.
+#[derive(Debug)]
+pub struct Told {
+    object: ObjectReference,
+    reason: &'static str,
+    note: String,
+}
+
+/// Writes Events, beside the work that they are about.
+pub async fn publish(client: Client, mut told: Receiver<Told>) {
+    let mut events = Events::new(client, FIELD_MANAGER);
+    while let Some(Told { object, reason, note }) = told.recv().await {
+        events.publish(&object, EventType::Warning, reason, "Copy", &note).await;
+    }
+}
+
+impl Report {
+    /// Nothing has been said yet. What is told by Events comes out of the other end.
+    pub fn new(options: &CopyOptions, metrics: Arc<Metrics>) -> (Self, Receiver<Told>) {
+        let (events, told) = channel(WAITING);
+        let found = BTreeSet::new();
+        (Self { options: options.clone(), metrics, events, found }, told)
+    }
+
+    fn tell<const N: usize>(&self, on: [ObjectReference; N], reason: &'static str, note: &str) {
+        warn!("{note}");
+        for object in on {
+            // If there is no room, the log has said it.
+            let _ = self.events.try_send(Told { object, reason, note: note.to_owned() });
+        }
+    }
+
+    /// What is wrong with sources. What was wrong before has been told.
+    pub fn found(&mut self, found: Vec<Finding>) {
+        let found: BTreeSet<_> = found.into_iter().collect();
+        let namespace = &*self.options.namespace;
+        for finding in found.difference(&self.found) {
+            let object = match finding.kind {
+                FindingKind::Missing => {
+                    reference("ConfigMap", namespace, &self.options.config_map.name)
+                }
+                _ => reference("Secret", namespace, &finding.source),
+            };
+            self.tell([object], finding.kind.reason(), &finding.note);
+        }
+        if found.is_empty() && !self.found.is_empty() {
+            info!("all sources can be used, and cover the patterns of their entries");
+        }
+        let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+        self.metrics.copies.source_findings.set(count);
+        self.found = found;
+    }
+
+    /// A configuration is in force.
+    pub fn configured(&self, config: &Config) {
+        let entries = config.entries().iter().filter(|entry| entry.source.is_some()).count();
+        let config_map = self.options.config_map.to_string();
+        info!(config_map, entries, "configuration in force; so many entries have a source");
+    }
+
+    /// A configuration was refused. The webhook tells it by an Event.
+    pub fn refused(&self, reason: &str) {
+        let name = &self.options.config_map;
+        error!("ConfigMap {name} refused; copies stay as the last good one says: {reason}");
+    }
+
+    /// A watch failed.
+    pub fn watch_failed(&self, what: &str, reason: &str) {
+        self.metrics.copies.watch_errors.inc();
+        warn!("the watch of {what} failed; trying again: {reason}");
+    }
+
+    /// Something was done, or found to be done.
+    pub fn done(&self, key: &Key, outcome: &Outcome) {
+        let Key { namespace, name } = key;
+        let (write, what) = match outcome {
+            Outcome::Created(_) => (CopyWrite::Created, "made"),
+            Outcome::Updated(_) => (CopyWrite::Updated, "put right"),
+            Outcome::Deleted => (CopyWrite::Deleted, "deleted"),
+            _ => return,
+        };
+        self.metrics.copies.writes.inc(write);
+        info!("{what} the copy {namespace}/{name}");
+    }
+
+    /// A request failed.
+    pub fn failed(&self, key: &Key, error: &RequestError) {
+        self.metrics.copies.failures.inc();
+        warn!("the copy {}/{} stays as it is, trying again: {error}", key.namespace, key.name);
+    }
+
+    /// A Secret that is not ours has the name of a copy.
+    pub fn foreign(&self, key: &Key, wanted: Option<&Wanted>) {
+        let Some(wanted) = wanted else { return };
+        let Key { namespace, name } = key;
+        let note = format!(
+            "the Secret {namespace}/{name} is not a copy of Pullpass's, and is left as it is: delete it, or give the entry {} another name in pullSecrets",
+            wanted.entry
+        );
+        let theirs = reference("Secret", namespace, name);
+        let ours = reference("Secret", &self.options.namespace, &wanted.source);
+        self.tell([ours, theirs], "SecretInTheWay", &note);
+    }
+
+    /// Tells how many there are.
+    pub fn count(&self, state: &State, queue: &Queue, is_decided: bool) {
+        let counts = state.counts();
+        let metrics = &self.metrics.copies;
+        for (kind, count) in [
+            (CopyState::Wanted, counts.wanted),
+            (CopyState::InPlace, counts.in_place),
+            (CopyState::Foreign, counts.foreign),
+            (CopyState::WithoutSource, counts.without_source),
+            (CopyState::Retained, counts.retained),
+            (CopyState::Failed, queue.failed_count()),
+        ] {
+            metrics.copies.of(kind).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let lag = queue.lag(Instant::now()).as_secs();
+        metrics.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        if is_decided && queue.is_idle() && state.config().is_some() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            metrics.last_success.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// A replica that does not look any more does not know.
+impl Drop for Report {
+    fn drop(&mut self) {
+        for kind in [
+            CopyState::Wanted,
+            CopyState::InPlace,
+            CopyState::Foreign,
+            CopyState::WithoutSource,
+            CopyState::Retained,
+            CopyState::Failed,
+        ] {
+            self.metrics.copies.copies.of(kind).set(0);
+        }
+        self.metrics.copies.lag.set(0);
+        self.metrics.copies.source_findings.set(0);
+    }
+}
+
+fn reference(kind: &str, namespace: &str, name: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some(kind.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        name: Some(name.to_owned()),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,348 @@
+//! What is known of the cluster, and which copies it makes due. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use kube::core::ObjectMeta;
+
+use super::copy::{Copy, Wanted};
+use super::counts::Counts;
+use super::decide::{Action, decide};
+use super::job::{Grant, Job};
+use super::queue::Key;
+use super::sources::Sources;
+use super::wanted::{WantedCopies, wanted};
+use crate::config::{Config, Labels};
+
+/// Copies of one namespace, by name.
+type Copies = BTreeMap<Arc<str>, Copy>;
+
+/// All that is known.
+pub struct State {
+    own_namespace: String,
+    /// The configuration in force; without one nothing is done.
+    config: Option<Arc<Config>>,
+    /// Secrets of our own namespace.
+    pub sources: Sources,
+    namespaces: HashMap<Arc<str>, Namespace>,
+    copies: HashMap<Arc<str>, Copies>,
+    /// Secrets that are not ours where a copy is wanted, as they were met.
+    foreign: HashSet<Key>,
+}
+
+struct Namespace {
+    labels: Labels,
+    is_terminating: bool,
+    wanted: WantedCopies,
+}
+
+/// What a decision on a namespace has brought to light.
+#[derive(Debug, Default)]
+pub struct Due {
+    /// Copies that there is work on.
+    pub work: Vec<Key>,
+    /// Copies where a Secret that is not ours has the name, which is news.
+    pub in_the_way: Vec<Key>,
+}
+
+impl State {
+    /// Nothing is known yet.
+    pub fn new(own_namespace: String) -> Self {
+        Self {
+            own_namespace,
+            config: None,
+            sources: Sources::default(),
+            namespaces: HashMap::new(),
+            copies: HashMap::new(),
+            foreign: HashSet::new(),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Option<Arc<Config>> {
+        self.config.clone()
+    }
+
+    /// Takes one.
+    pub fn set_config(&mut self, config: Arc<Config>) {
+        self.config = Some(config);
+    }
+
+    /// Takes a namespace as it is now. What it is to have stays until it is decided on anew.
+    pub fn set_namespace(&mut self, name: &str, metadata: ObjectMeta) {
+        let wanted = self.namespaces.remove(name).map(|before| before.wanted).unwrap_or_default();
+        let namespace = Namespace {
+            labels: metadata.labels.unwrap_or_default(),
+            is_terminating: metadata.deletion_timestamp.is_some(),
+            wanted,
+        };
+        self.namespaces.insert(name.into(), namespace);
+    }
+
+    /// A namespace is gone, with all in it.
+    pub fn remove_namespace(&mut self, name: &str) {
+        self.namespaces.remove(name);
+        self.copies.remove(name);
+        self.foreign.retain(|key| *key.namespace != *name);
+    }
+
+    /// Takes a Secret under the label of copies. One of our own namespace is never one.
+    pub fn set_copy(&mut self, key: &Key, copy: Copy) {
+        if *key.namespace == *self.own_namespace {
+            return;
+        }
+        if copy.is_ours() {
+            self.foreign.remove(key);
+        }
+        let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
+        // Of the same version more may be known than its metadata says.
+        if copies.get(&key.name).is_none_or(|known| known.version != copy.version) {
+            copies.insert(Arc::clone(&key.name), copy);
+        }
+    }
+
+    /// Takes a copy that was looked at, or written, just now.
+    pub fn confirm_copy(&mut self, key: &Key, copy: Copy) {
+        self.foreign.remove(key);
+        self.copies.entry(Arc::clone(&key.namespace)).or_default().insert(key.name.clone(), copy);
+    }
+
+    /// There is none.
+    pub fn remove_copy(&mut self, key: &Key) {
+        self.foreign.remove(key);
+        if let Some(copies) = self.copies.get_mut(&key.namespace) {
+            copies.remove(&key.name);
+            if copies.is_empty() {
+                self.copies.remove(&key.namespace);
+            }
+        }
+    }
+
+    /// A Secret that is not ours has the name. Whether that is news.
+    pub fn set_foreign(&mut self, key: &Key) -> bool {
+        let is_news = !self.foreign.contains(key);
+        self.remove_copy(key);
+        self.foreign.insert(key.clone());
+        is_news
+    }
+
+    /// Forgets what complete lists do not have.
+    pub fn keep_namespaces(&mut self, listed: &HashSet<Box<str>>) {
+        self.namespaces.retain(|name, _| listed.contains(&**name));
+        self.copies.retain(|namespace, _| listed.contains(&**namespace));
+    }
+
+    /// The same for copies.
+    pub fn keep_copies(&mut self, listed: &HashSet<Key>) {
+        for (namespace, copies) in &mut self.copies {
+            copies.retain(|name, _| {
+                listed.contains(&Key { namespace: Arc::clone(namespace), name: Arc::clone(name) })
+            });
+        }
+        self.copies.retain(|_, copies| !copies.is_empty());
+    }
+
+    /// Every namespace.
+    pub fn namespaces(&self) -> Vec<Arc<str>> {
+        self.namespaces.keys().cloned().collect()
+    }
+
+    /// Decides anew what a namespace is to have.
+    pub fn recheck(&mut self, name: &Arc<str>) -> Due {
+        let mut due = Due::default();
+        let (Some(config), Some(namespace)) = (&self.config, self.namespaces.get_mut(name)) else {
+            return due;
+        };
+        // What is in it goes with it.
+        if namespace.is_terminating {
+            namespace.wanted = WantedCopies::new();
+            return due;
+        }
+        namespace.wanted =
+            wanted(config, &self.sources, &self.own_namespace, name, &namespace.labels);
+        let there = self.copies.get(name).into_iter().flat_map(BTreeMap::keys);
+        let names: BTreeSet<_> = namespace.wanted.keys().chain(there).cloned().collect();
+        let keys = names.into_iter().map(|copy| Key { namespace: name.clone(), name: copy });
+        for key in keys {
+            match self.action(&key) {
+                action if action.is_work() => due.work.push(key),
+                Action::Foreign if self.wanted(&key).is_some() => due.in_the_way.push(key),
+                _ => {}
+            }
+        }
+        due.in_the_way.retain(|key| self.foreign.insert(key.clone()));
+        due
+    }
+
+    /// What is to be done about a copy that is due, by what is known now; none if nothing is. Where a
+    /// Secret was in the way the copy is tried again.
+    pub fn job(&self, key: &Key) -> Option<Job> {
+        let grant = |content: &super::sources::Content| {
+            let wanted = self.wanted(key)?.clone();
+            Some(Grant {
+                wanted,
+                content: content.clone(),
+                config: Arc::clone(self.config.as_ref()?),
+            })
+        };
+        match self.decide(key) {
+            Action::Create(content) => Some(Job::Create(grant(content)?)),
+            Action::Update(content) => Some(Job::Update(grant(content)?)),
+            Action::Delete => Some(Job::Delete(Arc::clone(self.config.as_ref()?))),
+            _ => None,
+        }
+    }
+
+    /// What is the matter with a copy, by what is known now.
+    fn action(&self, key: &Key) -> Action<'_> {
+        match self.decide(key) {
+            Action::Create(_) if self.foreign.contains(key) => Action::Foreign,
+            action => action,
+        }
+    }
+
+    fn decide(&self, key: &Key) -> Action<'_> {
+        if self.config.is_none()
+            || self.namespaces.get(&key.namespace).is_none_or(|n| n.is_terminating)
+        {
+            return Action::Absent;
+        }
+        let found = self.copies.get(&key.namespace).and_then(|copies| copies.get(&key.name));
+        let wanted = self.wanted(key);
+        let source = wanted.and_then(|wanted| self.sources.get(&wanted.source));
+        decide(wanted, source, found)
+    }
+
+    /// What is wanted of a copy.
+    pub fn wanted(&self, key: &Key) -> Option<&Wanted> {
+        self.namespaces.get(&key.namespace)?.wanted.get(&key.name)
+    }
+
+    /// Whether a copy is to be made.
+    pub fn is_absent(&self, key: &Key) -> bool {
+        matches!(self.action(key), Action::Create(_))
+    }
+
+    /// Counts all copies.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.each(|_, wanted, _, action| {
+            counts.wanted += usize::from(wanted.is_some());
+            match action {
+                Action::InPlace => counts.in_place += 1,
+                Action::Foreign if wanted.is_some() => counts.foreign += 1,
+                Action::NoSource(_) => counts.without_source += 1,
+                Action::Retained => counts.retained += 1,
+                _ => {}
+            }
+        });
+        counts
+    }
+
+    /// Goes through all copies that are wanted or there: what is wanted, what there is, and what is the
+    /// matter with it.
+    pub fn each(&self, mut look: impl FnMut(&Key, Option<&Wanted>, Option<&Copy>, &Action<'_>)) {
+        for (name, namespace) in &self.namespaces {
+            let there = self.copies.get(name);
+            let names = there.into_iter().flat_map(BTreeMap::keys);
+            let unwanted = names.filter(|copy| !namespace.wanted.contains_key(*copy));
+            for copy in namespace.wanted.keys().chain(unwanted) {
+                let key = Key { namespace: name.clone(), name: copy.clone() };
+                let found = there.and_then(|copies| copies.get(copy));
+                look(&key, namespace.wanted.get(copy), found, &self.action(&key));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::controller::copies::sources::Source;
+    use serde_json::json;
+
+    const CONFIG: &str = r#"
+apiVersion: pullpass.io/v1
+kind: Config
+registries:
+- {name: a, images: ["a.example/*"], namespaces: {names: ["team-*"]}, source: {secret: source}}
+"#;
+
+    fn state() -> State {
+        let mut state = State::new("pullpass-system".into());
+        state.set_config(Arc::new(config::parse(CONFIG).unwrap().config));
+        state.sources.set("source", Source::good("uid", b"{}"));
+        state
+    }
+
+    fn namespace(state: &mut State, name: &str, metadata: &serde_json::Value) -> Due {
+        state.set_namespace(name, serde_json::from_value(metadata.clone()).unwrap());
+        state.recheck(&name.into())
+    }
+
+    fn key(namespace: &str) -> Key {
+        Key { namespace: namespace.into(), name: "a".into() }
+    }
+
+    fn copy(state: &State, is_ours: bool) -> Copy {
+        let on_removal = config::OnRemoval::Delete;
+        let wanted = Wanted { entry: "a".into(), source: "source".into(), on_removal };
+        let mark = state.sources.content("source").unwrap().mark();
+        Copy::marked(mark, is_ours.then_some(wanted))
+    }
+
+    #[test]
+    fn a_copy_is_due_until_it_is_in_place_and_again_when_it_is_gone() {
+        let mut state = state();
+        let due = namespace(&mut state, "team-a", &json!({}));
+        assert_eq!(due.work, [key("team-a")]);
+        assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
+        state.confirm_copy(&key("team-a"), copy(&state, true));
+        assert_eq!(state.recheck(&"team-a".into()).work, []);
+        assert_eq!(state.counts(), Counts { wanted: 1, in_place: 1, ..Counts::default() });
+        state.set_namespace("team-a", ObjectMeta::default());
+        assert!(state.job(&key("team-a")).is_none(), "not decided on anew yet");
+        state.remove_copy(&key("team-a"));
+        assert_eq!(state.recheck(&"team-a".into()).work, [key("team-a")]);
+    }
+
+    #[test]
+    fn fault_44_a_secret_in_the_way_is_told_once_and_tried_again_when_it_is_due() {
+        let mut state = state();
+        namespace(&mut state, "team-a", &json!({}));
+        assert!(state.set_foreign(&key("team-a")));
+        assert!(!state.set_foreign(&key("team-a")));
+        let due = state.recheck(&"team-a".into());
+        assert_eq!((due.work, due.in_the_way), (vec![], vec![]));
+        assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
+        assert_eq!(state.counts().foreign, 1);
+
+        // One that carries our label is told of by the watch.
+        namespace(&mut state, "team-b", &json!({}));
+        state.set_copy(&key("team-b"), copy(&state, false));
+        assert_eq!(state.recheck(&"team-b".into()).in_the_way, [key("team-b")]);
+        assert_eq!(state.recheck(&"team-b".into()).in_the_way, []);
+        assert!(state.job(&key("team-b")).is_none());
+    }
+
+    #[test]
+    fn fault_43_in_a_namespace_that_goes_nothing_is_due() {
+        let mut state = state();
+        let going = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+        assert_eq!(namespace(&mut state, "team-a", &going).work, []);
+        state.confirm_copy(&key("team-a"), copy(&state, true));
+        assert_eq!(state.recheck(&"team-a".into()).work, []);
+        assert!(state.job(&key("team-a")).is_none());
+        state.remove_namespace("team-a");
+        assert_eq!(namespace(&mut state, "team-a", &json!({})).work, [key("team-a")]);
+    }
+
+    #[test]
+    fn fault_42_a_copy_in_our_own_namespace_is_none() {
+        let mut state = state();
+        state.set_copy(&key("pullpass-system"), copy(&state, true));
+        assert_eq!(namespace(&mut state, "pullpass-system", &json!({})).work, []);
+        assert!(state.job(&key("pullpass-system")).is_none());
+    }
+}

@@ -1,0 +1,211 @@
+//! The copies of a cluster at one moment, for a person. Nothing is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+use kube::{Api, Client, ResourceExt};
+use serde::Serialize;
+
+use super::copy::{Copy, SELECTOR};
+use super::decide::Action;
+use super::findings::findings;
+use super::options::CopyOptions;
+use super::queue::Key;
+use super::sources::Source;
+use super::state::State;
+use crate::config::{self, CONFIG_KEY, Config};
+use crate::controller::request::{RequestError, bounded};
+
+/// Objects of one answer.
+const PAGE: u32 = 500;
+/// Looks at once at what may be in the way.
+const PARALLEL: usize = 8;
+
+/// What there is, entry by entry.
+#[derive(Debug, Default, Serialize)]
+pub struct Survey {
+    /// The entries with a source, in the order of the configuration; then those that are gone and have
+    /// left copies.
+    pub entries: Vec<EntryStatus>,
+    /// What is wrong, and what to do.
+    pub problems: Vec<String>,
+}
+
+/// The copies of one entry.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryStatus {
+    /// Its name.
+    pub entry: String,
+    /// The Secret that is copied; empty if the entry is gone.
+    pub source: String,
+    /// The name of the copies.
+    pub pull_secret: String,
+    /// Namespaces that are granted it.
+    pub namespaces: usize,
+    /// Copies as they should be.
+    pub in_place: usize,
+    /// Copies that are not there.
+    pub missing: usize,
+    /// Copies of another content than the source's, or changed by somebody else.
+    pub outdated: usize,
+    /// Where a Secret that is not ours has the name.
+    pub in_the_way: usize,
+    /// Copies that are no longer granted, and stay or are about to go.
+    pub not_granted: usize,
+}
+
+/// Why there is no survey.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// Something could not be read.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The configuration does not exist, or is broken.
+    #[error("ConfigMap {name}: {reason}")]
+    Config {
+        /// The ConfigMap.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Looks at the cluster.
+///
+/// # Errors
+/// What could not be read.
+pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, SurveyError> {
+    let config = Arc::new(read_config(client, options).await?);
+    let mut state = State::new(options.namespace.clone());
+    state.set_config(Arc::clone(&config));
+    let sources: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
+    for secret in all(&sources, "Secrets", ListParams::default()).await? {
+        state.sources.set(&secret.name_any(), Source::of(&secret));
+    }
+    let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    for namespace in all(&namespaces, "Namespaces", ListParams::default()).await? {
+        state.set_namespace(&namespace.name_any(), namespace.metadata);
+    }
+    let copies: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
+    for copy in all(&copies, "Secrets", ListParams::default().labels(SELECTOR)).await? {
+        let namespace = copy.namespace().unwrap_or_default();
+        let key = Key { namespace: namespace.into(), name: copy.name_any().into() };
+        state.set_copy(&key, Copy::of(&copy.metadata));
+    }
+    let mut absent = Vec::new();
+    for namespace in state.namespaces() {
+        let due = state.recheck(&namespace).work.into_iter();
+        absent.extend(due.filter(|key| state.is_absent(key)));
+    }
+    for key in in_the_way(client, absent).await? {
+        state.set_foreign(&key);
+    }
+    Ok(tallied(&config, &state))
+}
+
+async fn read_config(client: &Client, options: &CopyOptions) -> Result<Config, SurveyError> {
+    let name = &options.config_map;
+    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
+    let object = format!("ConfigMap {name}");
+    let found = bounded("get", &object, config_maps.get_opt(&name.name)).await?;
+    let data =
+        found.as_ref().map(|found| found.data.as_ref().and_then(|data| data.get(CONFIG_KEY)));
+    let parsed = match data {
+        None => Err("it does not exist; create it".to_owned()),
+        Some(text) => config::config_text(text.map(String::as_str))
+            .and_then(|text| config::parse(text).map_err(|error| error.brief())),
+    };
+    let broken = |reason| SurveyError::Config { name: name.to_string(), reason };
+    parsed.map(|parsed| parsed.config).map_err(broken)
+}
+
+/// Every object, page by page.
+async fn all<K>(api: &Api<K>, what: &str, params: ListParams) -> Result<Vec<K>, RequestError>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let mut objects = Vec::new();
+    let mut params = params.limit(PAGE);
+    loop {
+        let page = bounded("list", what, api.list(&params)).await?;
+        objects.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params.continue_token = Some(token),
+            None => return Ok(objects),
+        }
+    }
+}
+
+/// Of places without a copy those that have another Secret.
+async fn in_the_way(client: &Client, places: Vec<Key>) -> Result<Vec<Key>, RequestError> {
+    let look = async |key: Key| {
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), &key.namespace);
+        let object = format!("Secret {}/{}", key.namespace, key.name);
+        let found = bounded("get", &object, secrets.get_metadata_opt(&key.name)).await?;
+        Ok::<_, RequestError>(found.map(|_| key))
+    };
+    let mut looks = stream::iter(places).map(look).buffer_unordered(PARALLEL);
+    let mut taken = Vec::new();
+    while let Some(look) = looks.next().await {
+        taken.extend(look?);
+    }
+    Ok(taken)
+}
+
+fn tallied(config: &Config, state: &State) -> Survey {
+    let mut entries: Vec<EntryStatus> = config
+        .entries()
+        .iter()
+        .filter_map(|entry| {
+            Some(EntryStatus {
+                entry: entry.name.to_string(),
+                source: entry.source.as_ref()?.secret.to_string(),
+                pull_secret: entry.pull_secrets.first()?.to_string(),
+                ..EntryStatus::default()
+            })
+        })
+        .collect();
+    let mut gone: BTreeMap<String, EntryStatus> = BTreeMap::new();
+    let mut in_the_way = BTreeSet::new();
+    state.each(|key, wanted, found, action| {
+        let Some(of) = wanted.or_else(|| found.and_then(|found| found.wanted.as_ref())) else {
+            return;
+        };
+        let entry = match entries.iter_mut().find(|entry| *entry.entry == *of.entry) {
+            Some(entry) => entry,
+            None => gone.entry(of.entry.to_string()).or_insert_with(|| EntryStatus {
+                entry: of.entry.to_string(),
+                pull_secret: key.name.to_string(),
+                ..EntryStatus::default()
+            }),
+        };
+        if wanted.is_none() {
+            // What goes with its namespace is nobody's.
+            let is_left = matches!(action, Action::Retained | Action::Delete);
+            entry.not_granted += usize::from(is_left);
+            return;
+        }
+        entry.namespaces += 1;
+        match action {
+            Action::InPlace => entry.in_place += 1,
+            Action::Foreign => {
+                entry.in_the_way += 1;
+                in_the_way.insert(format!(
+                    "the Secret {}/{} is not a copy of Pullpass's, and is left as it is",
+                    key.namespace, key.name
+                ));
+            }
+            Action::Update(_) => entry.outdated += 1,
+            Action::NoSource(_) if found.is_some() => entry.outdated += 1,
+            _ => entry.missing += 1,
+        }
+    });
+    entries.extend(gone.into_values());
+    let findings = findings(config, &state.sources).into_iter().map(|finding| finding.note);
+    Survey { entries, problems: findings.chain(in_the_way).collect() }
+}

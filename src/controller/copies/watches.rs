@@ -1,0 +1,63 @@
+//! What the copies go by, watched. Each watch begins anew from time to time, with a complete list: what it
+//! has missed is found by then, and one that stands still does not stand for ever.
+
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::core::PartialObjectMeta;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use tokio::time::sleep;
+
+use super::copy::SELECTOR;
+use crate::cluster::ObjectName;
+use crate::cluster::single::{self, Seen};
+
+/// How long a watch lasts.
+const RELIST: Duration = Duration::from_mins(15);
+
+/// Something was told.
+#[derive(Debug)]
+pub enum Input {
+    /// Of the ConfigMap.
+    Config(Seen<ConfigMap>),
+    /// Of a Namespace.
+    Namespace(Event<PartialObjectMeta<Namespace>>),
+    /// Of a Secret of our own namespace.
+    Source(Event<Secret>),
+    /// Of a Secret under the label of copies, in any namespace.
+    Copy(Event<PartialObjectMeta<Secret>>),
+}
+
+/// What a watch tells, or why it failed; it is tried again.
+pub type Event<K> = Result<watcher::Event<K>, watcher::Error>;
+
+/// All four watches.
+pub fn all(
+    client: &Client,
+    namespace: &str,
+    config_map: &ObjectName,
+) -> impl Stream<Item = Input> + use<> {
+    let sources: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    let copies: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
+    let any = watcher::Config::default;
+    let of_copies = any().labels(SELECTOR);
+    let inputs: [BoxStream<'static, Input>; 4] = [
+        single::watch::<ConfigMap>(client.clone(), config_map).map(Input::Config).boxed(),
+        relisted(move || watcher(namespaces.clone(), any())).map(Input::Namespace).boxed(),
+        relisted(move || watcher(sources.clone(), any())).map(Input::Source).boxed(),
+        relisted(move || watcher(copies.clone(), of_copies.clone())).map(Input::Copy).boxed(),
+    ];
+    stream::select_all(inputs)
+}
+
+fn relisted<K, W>(watch: impl Fn() -> W + Send) -> impl Stream<Item = Event<K>> + Send
+where
+    W: Stream<Item = Event<K>> + Send,
+{
+    let again = move || watch().default_backoff();
+    stream::repeat_with(again).flat_map(|watch| watch.take_until(sleep(RELIST)))
+}

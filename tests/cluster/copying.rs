@@ -1,0 +1,140 @@
+//! The controller with sources and grants: what it brings to namespaces.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use k8s_openapi::{
+    ByteString,
+    api::{core::v1::Secret, events::v1::Event},
+};
+use kube::{
+    Api,
+    api::{DeleteParams, ListParams, Patch, PatchParams},
+};
+use serde_json::json;
+
+use crate::{
+    cluster::{Cluster, SYSTEM_NAMESPACE},
+    controller::{ControllerProcess, NewController},
+    eventually::eventually,
+    managed::SOON,
+};
+
+const KEY: &str = ".dockerconfigjson";
+
+/// A cluster whose controller copies pull secrets.
+pub struct Copying {
+    pub cluster: Cluster,
+    pub controller: ControllerProcess,
+}
+
+impl Copying {
+    /// Installs the default overlay with this configuration, and starts the controller.
+    pub async fn start(config: &str) -> Self {
+        let cluster = Cluster::exclusive().await;
+        cluster.apply_default_overlay(1).await;
+        cluster.apply_rights_to_copy().await;
+        cluster.configure(config).await.expect_success();
+        let controller = cluster.copying_controller().await.start().await;
+        Self { cluster, controller }
+    }
+
+    /// Makes a Secret that can be a source, or changes its content.
+    pub async fn source(&self, name: &str, content: &str) -> Secret {
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name},
+            "type": "kubernetes.io/dockerconfigjson",
+            "data": {KEY: STANDARD.encode(content)},
+        });
+        let parameters = PatchParams::apply("test").force();
+        self.secrets(SYSTEM_NAMESPACE)
+            .patch(name, &parameters, &Patch::Apply(secret))
+            .await
+            .unwrap_or_else(|error| panic!("source {name}: {error}"))
+    }
+
+    /// The Secrets of a namespace.
+    pub fn secrets(&self, namespace: &str) -> Api<Secret> {
+        Api::namespaced(self.cluster.client(), namespace)
+    }
+
+    /// Waits until a namespace has a copy with this content.
+    pub async fn copied(&self, namespace: &str, name: &str, content: &str) -> Secret {
+        let secrets = self.secrets(namespace);
+        eventually(&format!("the copy {namespace}/{name}"), SOON, async || {
+            let found = secrets.get_opt(name).await.map_err(|error| error.to_string())?;
+            let found = found.ok_or_else(|| format!("there is none; {}", self.controller.log()))?;
+            let is_so = data(&found) == content.as_bytes();
+            is_so.then_some(found).ok_or_else(|| self.controller.log())
+        })
+        .await
+    }
+
+    /// Waits until a namespace has no such Secret.
+    pub async fn revoked(&self, namespace: &str, name: &str) {
+        let secrets = self.secrets(namespace);
+        eventually(&format!("the end of {namespace}/{name}"), SOON, async || {
+            let found = secrets.get_opt(name).await.map_err(|error| error.to_string())?;
+            found.is_none().then_some(()).ok_or_else(|| self.controller.log())
+        })
+        .await;
+    }
+
+    /// Waits until all that is due has been done: what was changed before has then been seen.
+    pub async fn settled(&self) {
+        // A copy of its own is brought only after all that was due before.
+        let marker = self.cluster.namespace("marker").create_at_once().await;
+        eventually("the marker's namespace to be looked at", SOON, async || {
+            let found = self.secrets(&marker.name).get_opt("marker").await;
+            found.map_err(|error| error.to_string())?.ok_or_else(|| self.controller.log())
+        })
+        .await;
+        marker.delete().await;
+    }
+
+    /// Waits for an Event with all these words: namespace, reason, object and note.
+    pub async fn told(&self, words: &[&str]) {
+        let events: Api<Event> = Api::all(self.cluster.client());
+        eventually(&format!("an Event of {words:?}"), SOON, async || {
+            let found =
+                events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let told: Vec<String> = found.items.into_iter().map(line).collect();
+            let is_told = told.iter().any(|line| words.iter().all(|word| line.contains(word)));
+            is_told.then_some(()).ok_or_else(|| format!("{told:#?}"))
+        })
+        .await;
+    }
+
+    /// Deletes a Secret.
+    pub async fn delete(&self, namespace: &str, name: &str) {
+        let deleted = self.secrets(namespace).delete(name, &DeleteParams::default()).await;
+        deleted.unwrap_or_else(|error| panic!("Secret {namespace}/{name}: {error}"));
+    }
+}
+
+impl Cluster {
+    /// The controller as the Deployment of the default overlay runs it, but for the certificates, which
+    /// it leaves alone.
+    pub async fn copying_controller(&self) -> NewController {
+        let own = self.controllers_kubeconfig().await;
+        self.controller().kubeconfig(&own).argument("--certificates=external")
+    }
+}
+
+fn line(event: Event) -> String {
+    let object = event.regarding.unwrap_or_default();
+    let parts = [object.namespace, event.reason, object.name, event.note];
+    parts.map(Option::unwrap_or_default).join(" ")
+}
+
+/// A docker config with one credential.
+pub fn docker_config(host: &str, password: &str) -> String {
+    let auth = STANDARD.encode(format!("user:{password}"));
+    json!({"auths": {host: {"auth": auth}}}).to_string()
+}
+
+/// The content of a pull secret.
+pub fn data(secret: &Secret) -> &[u8] {
+    let data = secret.data.as_ref().and_then(|data| data.get(KEY));
+    data.map_or(&[], |ByteString(bytes)| bytes)
+}
