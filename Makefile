@@ -19,7 +19,7 @@ run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--on
 test: control-plane ## Run every test, those on a real control plane among them
 	$(CARGO) test --locked
 
-soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 40 minutes)
+soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
 	PULLPASS_ROTATIONS=1000 $(CARGO) test --locked --test cluster -- --nocapture rotation_under_load
 
 build: ## Build for development

@@ -165,6 +165,17 @@ fn recovers(world: &mut World) {
     assert_eq!(world.failure(), None);
 }
 
+/// After each of these no request fails, and in the end all is steady.
+fn fails_no_request(happenings: &[Happening]) -> Result<(), TestCaseError> {
+    let mut world = World::steady();
+    for happening in happenings {
+        happen(&mut world, happening);
+        prop_assert_eq!(world.failure(), None, "{:?}", happening);
+    }
+    recovers(&mut world);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -172,12 +183,7 @@ proptest! {
     fn no_request_fails_whatever_crashes_and_whoever_leads(
         happenings in prop::collection::vec(happening(), 1..60)
     ) {
-        let mut world = World::steady();
-        for happening in &happenings {
-            happen(&mut world, happening);
-            prop_assert_eq!(world.failure(), None, "{:?}", happening);
-        }
-        recovers(&mut world);
+        fails_no_request(&happenings)?;
     }
 
     #[test]
@@ -185,12 +191,7 @@ proptest! {
         happenings in prop::collection::vec(
             prop_oneof![8 => happening(), 1 => edit().prop_map(Happening::Edit)], 1..60)
     ) {
-        let mut world = World::steady();
-        for happening in &happenings {
-            happen(&mut world, happening);
-            prop_assert_eq!(world.failure(), None, "{:?}", happening);
-        }
-        recovers(&mut world);
+        fails_no_request(&happenings)?;
     }
 
     /// While caBundles are wiped requests fail. What is checked meanwhile is what `World::round` checks:

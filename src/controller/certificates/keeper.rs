@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt};
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::bundles::Target;
 use super::error::RoundError;
@@ -243,11 +244,9 @@ fn verify(
     now: SystemTime,
 ) -> Result<(), VerifyError> {
     let own = Bundle::of(authority.certificate().clone());
-    let chain = Bundle::parse(pair.certificate_pem.as_bytes());
-    let chain: Vec<_> = chain
-        .map(|chain| chain.iter().cloned().collect())
+    let leaf = CertificateDer::from_pem_slice(pair.certificate_pem.as_bytes())
         .map_err(|_| VerifyError::NoCertificate)?;
-    pki::verify_names(&own, &chain, names, now)
+    pki::verify_names(&own, &[leaf], names, now)
 }
 
 fn existing(read: Option<&Secret>, name: &str) -> Secret {
