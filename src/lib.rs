@@ -9,6 +9,7 @@
 //! | [`image`] | references, patterns, the index over many patterns |
 //! | [`credentials`] | docker configs as the kubelet reads them, and the images they serve |
 //! | [`config`] | the configuration: parsed, checked, compiled |
+//! | [`sources`] | the Secrets that pull secrets are copied from |
 //! | [`inject`] | what a Pod says, the decision about it, the patch |
 //! | [`pki`] | issuing certificates |
 //! | [`webhook`] | AdmissionReviews in, answers out |
@@ -34,6 +35,7 @@ pub mod image;
 pub mod inject;
 pub mod pki;
 pub mod server;
+pub mod sources;
 pub mod telemetry;
 pub mod tls;
 pub mod webhook;

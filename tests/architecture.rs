@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Modules that take values and give values.
-const PURE: &[&str] = &["glob.rs", "image", "credentials", "config", "inject", "pki"];
+const PURE: &[&str] = &["glob.rs", "image", "credentials", "config", "sources", "inject", "pki"];
 
 /// What a pure module may not name.
 const IMPURE: &[&str] = &[
@@ -52,6 +52,7 @@ const ORDER: &[&str] = &[
     "image",
     "credentials",
     "config",
+    "sources",
     "inject",
     "pki",
     "files",

@@ -10,5 +10,6 @@ pub mod name;
 pub mod namespaces;
 pub mod registration;
 pub mod single;
+pub mod source_secret;
 
 pub use name::ObjectName;

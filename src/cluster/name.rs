@@ -24,6 +24,15 @@ impl ObjectName {
     }
 }
 
+impl ObjectName {
+    /// Of the ConfigMap of a configuration, the one beside it in which the controller publishes what is
+    /// shared by label.
+    pub fn of_shared_secrets(&self) -> Self {
+        let name = format!("{}-shared", self.name).into();
+        Self { namespace: self.namespace.clone(), name }
+    }
+}
+
 impl FromStr for ObjectName {
     type Err = NotAnObjectName;
 

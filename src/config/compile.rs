@@ -7,9 +7,9 @@ use super::{
     problem::{ConfigError, Place, Problem},
     schema::{Document, Mode, Scope},
 };
-use crate::image::{Pattern, PatternIndex, Reference, Scratch};
+use crate::image::{IndexError, Pattern, PatternIndex, Reference, Scratch};
 use serde_saphyr::Spanned;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// A checked and compiled configuration. Immutable: a new version is a new value.
 #[derive(Debug)]
@@ -51,6 +51,23 @@ pub struct Hit<'c> {
 }
 
 impl Config {
+    fn new(mode: Mode, scope: Scope, entries: Vec<Entry>) -> Result<Self, IndexError> {
+        let (index, owners) = index(&entries)?;
+        Ok(Self { mode, scope, entries: entries.into(), index, owners: owners.into() })
+    }
+
+    /// The same with further entries, which apply after those that are written.
+    ///
+    /// # Errors
+    /// If the patterns are too many, or too long in all.
+    pub fn with(self: &Arc<Self>, further: &[Entry]) -> Result<Arc<Self>, IndexError> {
+        if further.is_empty() {
+            return Ok(Arc::clone(self));
+        }
+        let entries = self.entries.iter().chain(further).cloned().collect();
+        Self::new(self.mode, self.scope, entries).map(Arc::new)
+    }
+
     /// The entries, in the order in which they apply.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -94,20 +111,7 @@ pub(super) fn compile(document: &Document) -> Result<Config, ConfigError> {
         problems.sort();
         return Err(ConfigError { problems });
     }
-    assemble(document, entries)
-}
-
-fn assemble(document: &Document, entries: Vec<Entry>) -> Result<Config, ConfigError> {
-    let mut owners = Vec::new();
-    let mut patterns = Vec::new();
-    for (position, entry) in (0..).zip(&entries) {
-        let lists = [(&entry.images, HitRole::Image), (&entry.except_images, HitRole::ExceptImage)];
-        for (list, role) in lists {
-            owners.extend(list.iter().map(|_| Owner { entry: position, role }));
-            patterns.extend(list.iter().cloned());
-        }
-    }
-    let index = PatternIndex::new(patterns).map_err(|error| ConfigError {
+    Config::new(document.mode, document.scope, entries).map_err(|error| ConfigError {
         problems: vec![Problem {
             place: Place::of(&document.registries),
             field: "registries".into(),
@@ -115,17 +119,23 @@ fn assemble(document: &Document, entries: Vec<Entry>) -> Result<Config, ConfigEr
             reason: error.to_string(),
             hint: "use wildcards to write fewer patterns".into(),
         }],
-    })?;
-    Ok(Config {
-        mode: document.mode,
-        scope: document.scope,
-        entries: entries.into(),
-        index,
-        owners: owners.into(),
     })
 }
 
-fn check_constant(
+fn index(entries: &[Entry]) -> Result<(PatternIndex, Vec<Owner>), IndexError> {
+    let mut owners = Vec::new();
+    let mut patterns = Vec::new();
+    for (position, entry) in (0..).zip(entries) {
+        let lists = [(&entry.images, HitRole::Image), (&entry.except_images, HitRole::ExceptImage)];
+        for (list, role) in lists {
+            owners.extend(list.iter().map(|_| Owner { entry: position, role }));
+            patterns.extend(list.iter().cloned());
+        }
+    }
+    Ok((PatternIndex::new(patterns)?, owners))
+}
+
+pub(super) fn check_constant(
     written: &Spanned<String>,
     field: &str,
     expected: &str,

@@ -11,7 +11,7 @@ use crate::{glob::Glob, image::Pattern};
 use serde_saphyr::Spanned;
 
 /// One checked entry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Its unique name.
     pub name: Box<str>,
@@ -26,6 +26,16 @@ pub struct Entry {
     /// Where the content of its pull secret comes from.
     pub source: Option<Source>,
 }
+
+impl Entry {
+    /// Whether it stands for a Secret that is shared by label.
+    pub fn is_shared(&self) -> bool {
+        self.name.starts_with(SHARED_PREFIX)
+    }
+}
+
+/// How the name of an entry begins that stands for a shared Secret. No written entry can be called so.
+pub const SHARED_PREFIX: &str = "shared:";
 
 /// Where the content of a pull secret comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +76,13 @@ pub fn compile(registry: &Registry, position: usize, problems: &mut Vec<Problem>
 }
 
 /// Collects the problems of one entry, each with its field.
-struct Check<'a> {
-    base: String,
-    entry: String,
-    problems: &'a mut Vec<Problem>,
+pub(super) struct Check<'a> {
+    /// The field of the entry, for example `registries[3]`.
+    pub base: String,
+    /// Its name.
+    pub entry: String,
+    /// What is wrong so far.
+    pub problems: &'a mut Vec<Problem>,
 }
 
 impl Check<'_> {
@@ -117,7 +130,7 @@ impl Check<'_> {
         }
     }
 
-    fn patterns(&mut self, list: &Spanned<Vec<Spanned<String>>>, field: &str) -> Vec<Pattern> {
+    pub fn patterns(&mut self, list: &Spanned<Vec<Spanned<String>>>, field: &str) -> Vec<Pattern> {
         self.list(list, field);
         let mut patterns = Vec::with_capacity(list.value.len());
         for (i, text) in list.value.iter().enumerate() {
@@ -132,7 +145,7 @@ impl Check<'_> {
         patterns
     }
 
-    fn namespaces(&mut self, written: &Spanned<Namespaces>) -> NamespaceRule {
+    pub fn namespaces(&mut self, written: &Spanned<Namespaces>) -> NamespaceRule {
         let Namespaces { names, selector, except } = &written.value;
         if names.is_none() && selector.is_none() && except.is_none() {
             let hint = "write `names: [\"*\"]` for all, or remove the field";
@@ -234,7 +247,7 @@ impl Check<'_> {
         list.value.iter().map(|name| name.value.as_str().into()).collect()
     }
 
-    fn secret_name(&mut self, name: &Spanned<String>, field: &str) {
+    pub fn secret_name(&mut self, name: &Spanned<String>, field: &str) {
         if !names::is_dns_subdomain(&name.value) {
             let reason =
                 format!("`{}` is no valid name for a Secret", names::shortened(&name.value));

@@ -12,6 +12,7 @@ mod problem;
 mod schema;
 mod scope;
 mod selector;
+mod shared;
 mod text;
 
 pub use compile::{Config, Hit, HitRole};
@@ -23,6 +24,7 @@ pub use problem::{ConfigError, Place, Problem};
 pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
 pub use scope::{GrantedCopy, LeftOut};
 pub use selector::{Labels, Requirement, Selector};
+pub use shared::{SHARED_KEY, SharedNamespaces, SharedSecret, SharedSecrets};
 
 /// The `apiVersion` of a configuration.
 pub const API_VERSION: &str = "pullpass.io/v1";

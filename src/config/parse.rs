@@ -9,7 +9,7 @@ use super::{
     schema::Document,
     text,
 };
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_saphyr::{Error as YamlError, Options, options};
 
 /// Largest configuration, in bytes. A ConfigMap holds at most 1 MiB.
@@ -33,16 +33,17 @@ pub fn parse(yaml: &str) -> Result<Parsed, ConfigError> {
     if yaml.len() > MAX_CONFIG_BYTES {
         return Err(refuse(text::too_large(yaml.len())));
     }
-    let document = deserialize(yaml).map_err(refuse)?;
+    let document: Document = deserialize(yaml).map_err(refuse)?;
     let config = compile::compile(&document)?;
     let warnings = lint::lint(&document, &config);
     Ok(Parsed { config, warnings })
 }
 
-fn deserialize(yaml: &str) -> Result<Document, Problem> {
+/// Deserializes strict YAML; what is wrong has its place and its field.
+pub(super) fn deserialize<T: DeserializeOwned>(yaml: &str) -> Result<T, Problem> {
     let mut track = serde_path_to_error::Track::new();
     serde_saphyr::with_deserializer_from_str_with_options(yaml, yaml_options(), |deserializer| {
-        Document::deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track))
+        T::deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track))
     })
     .map_err(|error| problem(&error, &track.path()))
 }

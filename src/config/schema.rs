@@ -99,7 +99,7 @@ pub struct Registry {
 }
 
 /// A grant. `names` and `selector` must both hold where both are written; `except` wins over both.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Namespaces {
     /// Globs on the namespace's name; `*` is the only wildcard.
@@ -117,7 +117,7 @@ pub struct Namespaces {
 }
 
 /// A Kubernetes LabelSelector: all of it must hold.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels with the values they must have.
@@ -131,7 +131,7 @@ pub struct LabelSelector {
 }
 
 /// A requirement on one label.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct MatchExpression {
     /// The label's key.
@@ -147,7 +147,7 @@ pub struct MatchExpression {
 }
 
 /// The operators of a LabelSelector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Operator {
     /// The label is there, with one of the values.
     In,
@@ -184,7 +184,7 @@ pub const NOTHING_WRITTEN: &str = "nothing is written here";
 
 /// A field that may be left out, but not left empty: `namespaces:` with every line below it
 /// commented out would otherwise grant the secret to all.
-fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

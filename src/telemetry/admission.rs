@@ -133,8 +133,12 @@ pub struct ConfigMetrics {
     pub loads: Counters<ConfigLoad>,
     /// 1 if the newest version was refused or could not be had, else 0.
     pub refused: Gauge,
-    /// Entries in force.
+    /// Written entries in force.
     pub entries: Gauge,
+    /// Entries in force that stand for Secrets shared by label.
+    pub shared: Gauge,
+    /// 1 if what is shared by label was refused or could not be had, else 0.
+    pub shared_refused: Gauge,
     /// When the configuration in force was applied, in seconds since 1970; 0 without one.
     pub applied_at: Gauge<u64, AtomicU64>,
 }
@@ -147,7 +151,12 @@ impl ConfigMetrics {
             "1 if the newest version of the configuration was refused or could not be had, else 0",
             Gauge::clone(&refused),
         );
-        registry.register("config_entries", "Entries in force", Gauge::clone(&entries));
+        registry.register("config_entries", "Written entries in force", Gauge::clone(&entries));
+        let (shared, shared_refused) = (Gauge::default(), Gauge::default());
+        let help = "Entries in force that stand for Secrets shared by label";
+        registry.register("shared_entries", help, Gauge::clone(&shared));
+        let help = "1 if what is shared by label was refused or could not be had, else 0";
+        registry.register("shared_refused", help, Gauge::clone(&shared_refused));
         registry.register(
             "config_applied_timestamp_seconds",
             "When the configuration in force was applied, in seconds since 1970; 0 without one",
@@ -158,6 +167,6 @@ impl ConfigMetrics {
             "config_loads",
             "Versions of the configuration offered, by result",
         );
-        Self { loads, refused, entries, applied_at }
+        Self { loads, refused, entries, shared, shared_refused, applied_at }
     }
 }

@@ -1,13 +1,17 @@
 //! Which configuration is in force: the last good one.
 
-use super::{CONTROLLER, state::ConfigSlot};
+use super::{
+    CONTROLLER,
+    shared::{Offered, SharedEntries},
+    state::ConfigSlot,
+};
 use crate::{
     cluster::{
         ObjectName,
         events::Events,
         single::{self, Seen},
     },
-    config::{self, CONFIG_KEY, MAX_CONFIG_BYTES, Parsed},
+    config::{self, CONFIG_KEY, Config, MAX_CONFIG_BYTES, Parsed, SHARED_KEY},
     files::FileWatch,
     server::ReadyHandle,
     telemetry::{
@@ -56,6 +60,10 @@ pub struct ConfigKeeper {
     has_cluster: bool,
     /// What was offered last, so that the same is not reported twice.
     last: Option<Result<String, String>>,
+    /// The last good version, as written.
+    written: Option<Arc<Config>>,
+    /// What comes after it.
+    shared: SharedEntries,
 }
 
 impl ConfigKeeper {
@@ -66,7 +74,8 @@ impl ConfigKeeper {
         metrics: Arc<Metrics>,
         has_cluster: bool,
     ) -> Self {
-        Self { slot, ready, metrics, has_cluster, last: None }
+        let shared = SharedEntries::default();
+        Self { slot, ready, metrics, has_cluster, last: None, written: None, shared }
     }
 
     /// Takes a version, or the reason why there is no text.
@@ -84,15 +93,43 @@ impl ConfigKeeper {
             Err(reason) => Err(reason.clone()),
         };
         self.last = Some(offered);
-        match parsed {
-            Ok(parsed) => {
-                self.install(origin, parsed);
-                Ok(())
+        let installed = parsed.and_then(|parsed| self.install(origin, parsed));
+        installed.inspect_err(|reason| self.refuse(origin, reason))
+    }
+
+    /// Takes what is shared by label. If it cannot be had or is broken, the last good stays, and log and
+    /// metrics say so.
+    pub fn offer_shared(&mut self, origin: &str, offered: Offered) {
+        let news = self.shared.take(offered);
+        let news = news.and_then(|is_new| match &self.written {
+            Some(written) if is_new => self.slot.install(written, self.shared.entries()),
+            _ => Ok(()),
+        });
+        let metrics = &self.metrics.config;
+        match news {
+            Ok(()) => {
+                metrics.shared_refused.set(0);
+                metrics.shared.set(count(self.shared.entries().len()));
             }
             Err(reason) => {
-                self.refuse(origin, &reason);
-                Err(reason)
+                metrics.shared_refused.set(1);
+                error!(origin, "what is shared by label stays as it was: {reason}");
             }
+        }
+        self.shared_known();
+    }
+
+    /// The watch of what is shared by label failed and is tried again. What is in force stays.
+    pub fn shared_failed(&mut self, origin: &str, reason: &str) {
+        self.metrics.admission.watch_errors.inc(Watch::Configuration);
+        warn!(origin, "the watch of what is shared by label failed; trying again: {reason}");
+        self.shared.failed();
+        self.shared_known();
+    }
+
+    fn shared_known(&self) {
+        if self.slot.current().is_some() {
+            self.ready.ready();
         }
     }
 
@@ -123,8 +160,10 @@ impl ConfigKeeper {
         }
     }
 
-    fn install(&self, origin: &str, parsed: Parsed) {
+    fn install(&mut self, origin: &str, parsed: Parsed) -> Result<(), String> {
         let Parsed { config, warnings } = parsed;
+        let config = Arc::new(config);
+        self.slot.install(&config, self.shared.entries())?;
         for warning in &warnings {
             warn!(origin, "{warning}");
         }
@@ -138,11 +177,14 @@ impl ConfigKeeper {
         let metrics = &self.metrics.config;
         metrics.loads.inc(ConfigLoad::Applied);
         metrics.refused.set(0);
-        metrics.entries.set(i64::try_from(config.entries().len()).unwrap_or(i64::MAX));
+        metrics.entries.set(count(config.entries().len()));
         metrics.applied_at.set(seconds_now());
         info!(origin, entries = config.entries().len(), mode = %config.mode, "configuration in force");
-        self.slot.install(config);
-        self.ready.ready();
+        self.written = Some(config);
+        if self.shared.is_known() {
+            self.ready.ready();
+        }
+        Ok(())
     }
 
     /// It cannot be had, or it is broken.
@@ -168,6 +210,7 @@ impl ConfigKeeper {
 pub async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
     let origin = format!("file {}", path.display());
     let mut watch = FileWatch::new([&path], CONFIG_INTERVAL, MAX_CONFIG_BYTES);
+    keeper.offer_shared(&origin, Offered::Absent);
     loop {
         match watch.changed().await {
             [Ok(bytes), ..] => {
@@ -182,13 +225,23 @@ pub async fn follow_file(path: PathBuf, mut keeper: ConfigKeeper) {
     }
 }
 
-/// Keeps the configuration as the ConfigMap has it, for ever. What is refused is told by an Event
-/// on the ConfigMap too.
+/// Keeps the configuration as the ConfigMap has it, and what is shared by label as the one beside it
+/// has it, for ever. What is refused is told by an Event on the ConfigMap too.
 pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: ConfigKeeper) {
     let mut events = Events::new(client.clone(), CONTROLLER);
-    let origin = format!("ConfigMap {name}");
-    let mut seen = pin!(single::watch::<ConfigMap>(client, &name));
-    while let Some(seen) = seen.next().await {
+    let shared_name = name.of_shared_secrets();
+    let (origin, shared_origin) = (format!("ConfigMap {name}"), format!("ConfigMap {shared_name}"));
+    let mut written = pin!(single::watch::<ConfigMap>(client.clone(), &name));
+    let mut shared = pin!(single::watch::<ConfigMap>(client, &shared_name));
+    loop {
+        let seen = tokio::select! {
+            Some(seen) = written.next() => seen,
+            Some(seen) = shared.next() => {
+                take_shared(&mut keeper, &shared_origin, seen);
+                continue;
+            }
+            else => return,
+        };
         match seen {
             Seen::Object(object) => {
                 let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
@@ -205,6 +258,21 @@ pub async fn follow_config_map(client: Client, name: ObjectName, mut keeper: Con
             Seen::Failed(error) => keeper.watch_failed(&origin, &single::reason_of(&error)),
         }
     }
+}
+
+fn take_shared(keeper: &mut ConfigKeeper, origin: &str, seen: Seen<ConfigMap>) {
+    match seen {
+        Seen::Object(object) => {
+            let text = object.data.and_then(|mut data| data.remove(SHARED_KEY));
+            keeper.offer_shared(origin, Offered::Published(text));
+        }
+        Seen::Absent => keeper.offer_shared(origin, Offered::Absent),
+        Seen::Failed(error) => keeper.shared_failed(origin, &single::reason_of(&error)),
+    }
+}
+
+fn count(items: usize) -> i64 {
+    i64::try_from(items).unwrap_or(i64::MAX)
 }
 
 fn seconds_now() -> u64 {

@@ -8,6 +8,7 @@ pub mod handlers;
 pub mod process;
 pub mod published;
 pub mod review;
+mod shared;
 pub mod state;
 pub mod tls;
 pub mod validate;

@@ -2,7 +2,7 @@
 
 use crate::{
     cluster::{ObjectName, namespaces::Namespaces},
-    config::Config,
+    config::{Config, Entry},
     server::BodyReader,
     telemetry::{Metrics, Throttle},
 };
@@ -23,9 +23,15 @@ impl ConfigSlot {
         self.0.load_full()
     }
 
-    /// Puts a configuration in force, for the requests to come.
-    pub fn install(&self, config: Config) {
-        self.0.store(Some(Arc::new(config)));
+    /// Puts a configuration in force for the requests to come, and further entries after those that are
+    /// written.
+    ///
+    /// # Errors
+    /// Why the two cannot be one.
+    pub fn install(&self, written: &Arc<Config>, further: &[Entry]) -> Result<(), String> {
+        let both = written.with(further).map_err(|error| error.to_string())?;
+        self.0.store(Some(both));
+        Ok(())
     }
 }
 

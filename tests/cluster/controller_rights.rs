@@ -39,7 +39,7 @@ const VERBS: [&str; 11] = [
 /// Group, resource, names beside none that are asked about.
 const NAMESPACED: [(&str, &str, &[&str]); 16] = [
     ("", "secrets", &["pullpass-ca", "pullpass-tls", "pullpass", "other"]),
-    ("", "configmaps", &["pullpass", "other"]),
+    ("", "configmaps", &["pullpass", "pullpass-shared", "other"]),
     ("", "pods", &["other"]),
     ("", "pods/exec", &["other"]),
     ("", "events", &["other"]),

@@ -174,16 +174,7 @@ async fn the_status_tells_what_there_is_and_what_is_wrong() {
     let (copying, by_name, _) = begin().await;
     let team = copying.cluster.namespace("team").create_at_once().await;
     copying.copied(&team.name, "by-name", &by_name).await;
-    let admin = copying.cluster.control_plane().admin_kubeconfig();
-    let status = || {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pullpass"))
-            .args(["status", "--kubeconfig"])
-            .arg(&admin)
-            .output()
-            .unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap())
-    };
-    let (code, text) = status();
+    let (code, text) = copying.status();
     let row = |text: &str, entry: &str| {
         let line = text.lines().find(|line| line.starts_with(entry)).unwrap_or_default();
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
@@ -199,11 +190,11 @@ async fn the_status_tells_what_there_is_and_what_is_wrong() {
     shop.relabel(&[("tier", Some("paid"))]).await;
     copying.settled().await;
     let expected = ["by-label", "label-source", "paid-pull", "1", "0", "0", "0", "1", "0"];
-    let (code, text) = status();
+    let (code, text) = copying.status();
     assert_eq!((code, row(&text, "by-label")), (Some(1), expected.map(String::from).to_vec()));
     assert!(text.contains(&format!("{}/paid-pull is not a copy", shop.name)), "{text}");
     copying.delete("pullpass-system", "name-source").await;
-    let (code, text) = status();
+    let (code, text) = copying.status();
     assert!(code == Some(1) && text.contains("name-source, which does not exist"), "{text}");
 }
 

@@ -16,6 +16,7 @@ use crate::{
     controller::{ControllerProcess, NewController},
     eventually::eventually,
     managed::SOON,
+    webhook::WebhookProcess,
 };
 
 const KEY: &str = ".dockerconfigjson";
@@ -56,6 +57,25 @@ impl Copying {
     /// The Secrets of a namespace.
     pub fn secrets(&self, namespace: &str) -> Api<Secret> {
         Api::namespaced(self.cluster.client(), namespace)
+    }
+
+    /// Starts the webhook, by the same configuration, and registers it.
+    pub async fn webhook(&self) -> WebhookProcess {
+        let own = self.cluster.own_kubeconfig().await;
+        let webhook = self.cluster.webhook().config_map().kubeconfig(&own);
+        let webhook = webhook.certificate_from_secret(&self.cluster).await.start().await;
+        self.cluster.register("cluster-wide", &webhook).await;
+        webhook
+    }
+
+    /// What `pullpass status` says: its exit code and its text.
+    pub fn status(&self) -> (Option<i32>, String) {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pullpass"))
+            .args(["status", "--kubeconfig"])
+            .arg(self.cluster.control_plane().admin_kubeconfig())
+            .output()
+            .expect("pullpass runs");
+        (output.status.code(), String::from_utf8(output.stdout).expect("it is UTF-8"))
     }
 
     /// Waits until a namespace has a copy with this content.

@@ -33,7 +33,8 @@ async fn what_a_tenant_did_to_a_copy_is_put_right_or_taken_away() {
     let controller = cluster.fenced().await;
     let team = cluster.namespace("team").create().await;
     let right = copy(&team.name, &cluster.uid_of(&team.name).await, "pull");
-    let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b"}]);
+    // Of a kind that the garbage collector does not know: it would delete what has lost its owner.
+    let owner = json!([{"apiVersion": "example.com/v1", "kind": "Thing", "name": "a", "uid": "b"}]);
     let without_marks = json!({
         "pullpass.io/source": null,
         "pullpass.io/entry": null,

@@ -38,6 +38,7 @@ mod programs;
 mod run_folder;
 mod running;
 mod served;
+mod shared_secrets;
 mod sidecar_injector;
 mod supervised;
 mod sweep;

@@ -136,7 +136,7 @@ impl Cluster {
 /// Whether an object is there for the rights to copy pull secrets, and for nothing else.
 pub fn is_for_copies(object: &Value) -> bool {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    name.starts_with("pullpass-controller-copies")
+    name.starts_with("pullpass-controller-copies") || name == "pullpass-shared"
 }
 
 /// An overlay of the administrator's own: the base and these components.

@@ -82,6 +82,9 @@ fn copies() -> Vec<String> {
     for verb in ["list", "watch"] {
         rights.push(format!("{verb} configmaps/pullpass in pullpass-system"));
     }
+    for verb in ["list", "watch", "patch"] {
+        rights.push(format!("{verb} configmaps/pullpass-shared in pullpass-system"));
+    }
     let objects = |verbs: &[&'static str], (group, resource, names): (&str, &str, &[&str])| {
         let mut rights = Vec::new();
         for verb in verbs {

@@ -10,19 +10,21 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::watcher;
 
 use super::copy::Copy;
-use super::findings::{Finding, findings};
+use super::grants::Published;
 use super::job::{Job, Outcome};
 use super::lists::Lists;
 use super::pace::Pace;
+use super::publication::Retry;
 use super::queue::{Key, Queue};
 use super::report::Report;
-use super::sources::Source;
 use super::state::State;
 use super::watches::{Event, Input};
 use crate::cluster::chance::chance;
 use crate::cluster::single::{Seen, reason_of};
-use crate::config::{self, CONFIG_KEY};
+use crate::cluster::source_secret::{share_of, source_of};
+use crate::config::{self, CONFIG_KEY, SHARED_KEY};
 use crate::controller::request::RequestError;
+use crate::sources::Finding;
 
 /// Copies that are worked on at once.
 const PARALLEL: usize = 16;
@@ -52,6 +54,8 @@ pub struct Copier {
     rechecks: VecDeque<Arc<str>>,
     rechecked: HashSet<Arc<str>>,
     report: Report,
+    /// What is shared by label is not published before.
+    publication: Retry,
     /// Whether sources or the configuration have changed since they were looked through.
     is_audit_due: bool,
 }
@@ -67,6 +71,7 @@ impl Copier {
             rechecks: VecDeque::new(),
             rechecked: HashSet::new(),
             report,
+            publication: Retry::default(),
             is_audit_due: false,
         }
     }
@@ -97,6 +102,7 @@ impl Copier {
     pub fn take(&mut self, input: Input) {
         match input {
             Input::Config(seen) => self.take_config(seen),
+            Input::Shared(seen) => self.take_shared(seen),
             Input::Namespace(event) => self.take_namespace(event),
             Input::Source(event) => self.take_source(event),
             Input::Copy(event) => self.take_copy(event),
@@ -112,7 +118,7 @@ impl Copier {
                 match parsed {
                     Ok(parsed) => {
                         self.report.configured(&parsed.config);
-                        self.state.set_config(Arc::new(parsed.config));
+                        self.state.grants.set_written(Arc::new(parsed.config));
                         self.recheck_all();
                     }
                     Err(reason) => self.report.refused(&reason),
@@ -123,6 +129,25 @@ impl Copier {
                 self.report.watch_failed("the configuration", &reason_of(&error));
             }
         }
+    }
+
+    fn take_shared(&mut self, seen: Seen<ConfigMap>) {
+        let published = match seen {
+            Seen::Object(object) => {
+                let text = object.data.and_then(|mut data| data.remove(SHARED_KEY));
+                Published::Text(text)
+            }
+            Seen::Absent => Published::Absent,
+            Seen::Failed(error) => {
+                return self.report.watch_failed("what is published", &reason_of(&error));
+            }
+        };
+        match self.state.grants.set_published(published) {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(reason) => self.report.published_refused(&reason),
+        }
+        self.recheck_all();
     }
 
     fn take_namespace(&mut self, event: Event<PartialObjectMeta<Namespace>>) {
@@ -149,19 +174,19 @@ impl Copier {
             Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret)) => {
                 let name = secret.name_any();
                 self.lists.sources.add(name.as_str().into());
-                let source = Source::of(&secret);
-                if self.state.sources.set(&name, source) {
+                let (source, share) = (source_of(&secret), share_of(&secret));
+                if self.state.grants.set_source(&name, source, share) {
                     self.recheck_all();
                 }
             }
             Ok(watcher::Event::InitDone) => {
                 let listed = self.lists.sources.end();
-                if !self.state.sources.keep_only(|name| listed.contains(name)).is_empty() {
+                if self.state.grants.keep_sources(|name| listed.contains(name)) {
                     self.recheck_all();
                 }
             }
             Ok(watcher::Event::Delete(secret)) => {
-                if self.state.sources.remove(&secret.name_any()) {
+                if self.state.grants.remove_source(&secret.name_any()) {
                     self.recheck_all();
                 }
             }
@@ -234,15 +259,34 @@ impl Copier {
 
     /// The sources are to be looked through, beside this task: it may take a while.
     pub fn audit(&mut self) -> Option<impl FnOnce() -> Vec<Finding> + Send + use<>> {
-        let config = self.state.config().filter(|_| self.is_audit_due && self.lists.are_complete());
-        let (config, sources) = (config?, self.state.sources.clone());
+        let is_due = self.is_audit_due && self.lists.are_complete();
+        self.state.grants.config().filter(|_| is_due)?;
         self.is_audit_due = false;
-        Some(move || findings(&config, &sources))
+        Some(self.state.grants.findings())
     }
 
     /// Takes what was found.
     pub fn audited(&mut self, found: Vec<Finding>) {
         self.report.found(found);
+    }
+
+    /// What is to be published now.
+    pub fn publication(&self) -> Option<String> {
+        let is_due = self.publication.is_due(Instant::now());
+        is_due.then(|| self.state.grants.to_publish()).flatten()
+    }
+
+    /// Takes what came of it.
+    pub fn published(&mut self, published: Result<String, RequestError>) {
+        self.report.published(&published);
+        match published {
+            Ok(text) => {
+                self.publication.done();
+                // Nothing is in force by it: only what is read first counts.
+                let _ = self.state.grants.set_published(Published::Text(Some(text)));
+            }
+            Err(_) => self.publication.failed(Instant::now(), chance()),
+        }
     }
 
     fn recheck_all(&mut self) {

@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use kube::core::ObjectMeta;
 use serde_json::Value;
 
-use super::sources::Content;
 use crate::config::OnRemoval;
+use crate::sources::Content;
 
 /// The field manager of every write.
 pub const FIELD_MANAGER: &str = "pullpass-controller";

@@ -1,8 +1,8 @@
 //! What is to be done about one copy. Pure: what is wanted, what the source holds, what there is.
 
 use super::copy::{Copy, Wanted};
-use super::sources::{Content, Source};
 use crate::config::OnRemoval;
+use crate::sources::{Content, Source};
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]

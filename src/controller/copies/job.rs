@@ -10,9 +10,9 @@ use kube::{Api, Client, ResourceExt};
 
 use super::copy::{self, Copy, FIELD_MANAGER, Wanted};
 use super::queue::Key;
-use super::sources::Content;
 use crate::config::Config;
 use crate::controller::request::{RequestError, bounded, exactly};
+use crate::sources::Content;
 
 /// What is to be done, with all that it takes.
 #[derive(Clone, Debug)]

@@ -8,14 +8,14 @@ mod copier;
 mod copy;
 mod counts;
 mod decide;
-mod findings;
+mod grants;
 mod job;
 mod lists;
 mod options;
 mod pace;
+mod publication;
 mod queue;
 mod report;
-mod sources;
 mod state;
 mod survey;
 mod wanted;
@@ -50,10 +50,11 @@ pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>) {
 }
 
 async fn look_after(client: Client, options: &CopyOptions, report: Report) {
-    let mut inputs = pin!(watches::all(&client, &options.namespace, &options.config_map));
+    let mut inputs = pin!(watches::all(&client, options));
     let mut copier = Copier::new(&options.namespace, report);
     let mut running = FuturesUnordered::new();
     let mut audit = None;
+    let mut publication = None;
     let mut count = interval(COUNT);
     count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -72,12 +73,21 @@ async fn look_after(client: Client, options: &CopyOptions, report: Report) {
         if audit.is_none() {
             audit = copier.audit().map(tokio::task::spawn_blocking);
         }
+        if publication.is_none() {
+            publication = copier
+                .publication()
+                .map(|text| Box::pin(publication::publish(client.clone(), options.shared(), text)));
+        }
         tokio::select! {
             Some(input) = inputs.next() => copier.take(input),
             Some((key, outcome)) = running.next() => copier.finished(&key, outcome),
             Some(found) = async { Some(audit.as_mut()?.await) } => {
                 audit = None;
                 copier.audited(found.unwrap_or_default());
+            }
+            Some(published) = async { Some(publication.as_mut()?.await) } => {
+                publication = None;
+                copier.published(published);
             }
             () = sleep_until(pause.into()) => {}
             _ = count.tick() => copier.count(),

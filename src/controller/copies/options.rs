@@ -20,3 +20,10 @@ pub struct CopyOptions {
     /// The ConfigMap of the configuration.
     pub config_map: ObjectName,
 }
+
+impl CopyOptions {
+    /// The ConfigMap in which the webhook finds what is shared by label.
+    pub fn shared(&self) -> ObjectName {
+        self.config_map.of_shared_secrets()
+    }
+}

@@ -11,14 +11,15 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{error, info, warn};
 
 use super::copy::{FIELD_MANAGER, Wanted};
-use super::findings::{Finding, FindingKind};
 use super::job::Outcome;
 use super::options::CopyOptions;
 use super::queue::{Key, Queue};
 use super::state::State;
+use crate::cluster::ObjectName;
 use crate::cluster::events::Events;
 use crate::config::Config;
 use crate::controller::request::RequestError;
+use crate::sources::{Finding, FindingKind};
 use crate::telemetry::Metrics;
 use crate::telemetry::copies::{CopyState, CopyWrite};
 
@@ -71,7 +72,7 @@ impl Report {
         let namespace = &*self.options.namespace;
         for finding in found.difference(&self.found) {
             let object = match finding.kind {
-                FindingKind::Missing => {
+                FindingKind::Missing | FindingKind::SharedRefused => {
                     reference("ConfigMap", namespace, &self.options.config_map.name)
                 }
                 _ => reference("Secret", namespace, &finding.source),
@@ -103,6 +104,33 @@ impl Report {
     pub fn watch_failed(&self, what: &str, reason: &str) {
         self.metrics.copies.watch_errors.inc();
         warn!("the watch of {what} failed; trying again: {reason}");
+    }
+
+    /// What was published before cannot be read.
+    pub fn published_refused(&self, reason: &str) {
+        let name = self.options.shared();
+        warn!("ConfigMap {name} cannot be read and is written anew: {reason}");
+    }
+
+    /// What is shared by label was published, or could not be.
+    pub fn published(&self, published: &Result<String, RequestError>) {
+        let name = self.options.shared();
+        match published {
+            Ok(_) => info!("published in ConfigMap {name} what is shared by label"),
+            Err(RequestError::Refused { code: 404, .. }) => self.not_published(&format!(
+                "the ConfigMap {name} does not exist: apply the manifests again, which make it"
+            )),
+            Err(error) => self.not_published(&error.to_string()),
+        }
+    }
+
+    fn not_published(&self, reason: &str) {
+        self.metrics.copies.failures.inc();
+        let note = format!(
+            "the webhook does not learn which Secrets are shared by label, trying again: {reason}"
+        );
+        let ObjectName { namespace, name } = &self.options.config_map;
+        self.tell([reference("ConfigMap", namespace, name)], "SharedNotPublished", &note);
     }
 
     /// Something was done, or found to be done.
@@ -153,7 +181,7 @@ impl Report {
         }
         let lag = queue.lag(Instant::now()).as_secs();
         metrics.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
-        if is_decided && queue.is_idle() && state.config().is_some() {
+        if is_decided && queue.is_idle() && state.grants.config().is_some() {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             metrics.last_success.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         }

@@ -8,11 +8,12 @@ use kube::core::ObjectMeta;
 use super::copy::{Copy, Wanted};
 use super::counts::Counts;
 use super::decide::{Action, decide};
+use super::grants::Grants;
 use super::job::{Grant, Job};
 use super::queue::Key;
-use super::sources::Sources;
 use super::wanted::{WantedCopies, wanted};
-use crate::config::{Config, Labels};
+use crate::config::Labels;
+use crate::sources::Content;
 
 /// Copies of one namespace, by name.
 type Copies = BTreeMap<Arc<str>, Copy>;
@@ -20,10 +21,8 @@ type Copies = BTreeMap<Arc<str>, Copy>;
 /// All that is known.
 pub struct State {
     own_namespace: String,
-    /// The configuration in force; without one nothing is done.
-    config: Option<Arc<Config>>,
-    /// Secrets of our own namespace.
-    pub sources: Sources,
+    /// The entries in force, and the sources.
+    pub grants: Grants,
     namespaces: HashMap<Arc<str>, Namespace>,
     copies: HashMap<Arc<str>, Copies>,
     /// Secrets that are not ours where a copy is wanted, as they were met.
@@ -50,22 +49,11 @@ impl State {
     pub fn new(own_namespace: String) -> Self {
         Self {
             own_namespace,
-            config: None,
-            sources: Sources::default(),
+            grants: Grants::default(),
             namespaces: HashMap::new(),
             copies: HashMap::new(),
             foreign: HashSet::new(),
         }
-    }
-
-    /// The configuration in force.
-    pub fn config(&self) -> Option<Arc<Config>> {
-        self.config.clone()
-    }
-
-    /// Takes one.
-    pub fn set_config(&mut self, config: Arc<Config>) {
-        self.config = Some(config);
     }
 
     /// Takes a namespace as it is now. What it is to have stays until it is decided on anew.
@@ -150,7 +138,8 @@ impl State {
     /// Decides anew what a namespace is to have.
     pub fn recheck(&mut self, name: &Arc<str>) -> Due {
         let mut due = Due::default();
-        let (Some(config), Some(namespace)) = (&self.config, self.namespaces.get_mut(name)) else {
+        let (Some(config), Some(namespace)) = (self.grants.config(), self.namespaces.get_mut(name))
+        else {
             return due;
         };
         // What is in it goes with it.
@@ -159,7 +148,7 @@ impl State {
             return due;
         }
         namespace.wanted =
-            wanted(config, &self.sources, &self.own_namespace, name, &namespace.labels);
+            wanted(config, self.grants.sources(), &self.own_namespace, name, &namespace.labels);
         let there = self.copies.get(name).into_iter().flat_map(BTreeMap::keys);
         let names: BTreeSet<_> = namespace.wanted.keys().chain(there).cloned().collect();
         let keys = names.into_iter().map(|copy| Key { namespace: name.clone(), name: copy });
@@ -177,18 +166,18 @@ impl State {
     /// What is to be done about a copy that is due, by what is known now; none if nothing is. Where a
     /// Secret was in the way the copy is tried again.
     pub fn job(&self, key: &Key) -> Option<Job> {
-        let grant = |content: &super::sources::Content| {
+        let grant = |content: &Content| {
             let wanted = self.wanted(key)?.clone();
             Some(Grant {
                 wanted,
                 content: content.clone(),
-                config: Arc::clone(self.config.as_ref()?),
+                config: Arc::clone(self.grants.config()?),
             })
         };
         match self.decide(key) {
             Action::Create(content) => Some(Job::Create(grant(content)?)),
             Action::Update(content) => Some(Job::Update(grant(content)?)),
-            Action::Delete => Some(Job::Delete(Arc::clone(self.config.as_ref()?))),
+            Action::Delete => Some(Job::Delete(Arc::clone(self.grants.config()?))),
             _ => None,
         }
     }
@@ -202,14 +191,14 @@ impl State {
     }
 
     fn decide(&self, key: &Key) -> Action<'_> {
-        if self.config.is_none()
+        if self.grants.config().is_none()
             || self.namespaces.get(&key.namespace).is_none_or(|n| n.is_terminating)
         {
             return Action::Absent;
         }
         let found = self.copies.get(&key.namespace).and_then(|copies| copies.get(&key.name));
         let wanted = self.wanted(key);
-        let source = wanted.and_then(|wanted| self.sources.get(&wanted.source));
+        let source = wanted.and_then(|wanted| self.grants.sources().get(&wanted.source));
         decide(wanted, source, found)
     }
 
@@ -259,7 +248,8 @@ impl State {
 mod tests {
     use super::*;
     use crate::config;
-    use crate::controller::copies::sources::Source;
+    use crate::controller::copies::grants::Published;
+    use crate::sources::Source;
     use serde_json::json;
 
     const CONFIG: &str = r#"
@@ -271,8 +261,10 @@ registries:
 
     fn state() -> State {
         let mut state = State::new("pullpass-system".into());
-        state.set_config(Arc::new(config::parse(CONFIG).unwrap().config));
-        state.sources.set("source", Source::good("uid", b"{}"));
+        state.grants.set_written(Arc::new(config::parse(CONFIG).unwrap().config));
+        state.grants.set_source("source", Source::good("uid", b"{}"), None);
+        state.grants.keep_sources(|_| true);
+        state.grants.set_published(Published::Absent).unwrap();
         state
     }
 
@@ -288,7 +280,7 @@ registries:
     fn copy(state: &State, is_ours: bool) -> Copy {
         let on_removal = config::OnRemoval::Delete;
         let wanted = Wanted { entry: "a".into(), source: "source".into(), on_removal };
-        let mark = state.sources.content("source").unwrap().mark();
+        let mark = state.grants.sources().content("source").unwrap().mark();
         Copy::marked(mark, is_ours.then_some(wanted))
     }
 

@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use super::copy::{Copy, SELECTOR};
 use super::decide::Action;
-use super::findings::findings;
+use super::grants::Published;
 use super::options::CopyOptions;
 use super::queue::Key;
-use super::sources::Source;
 use super::state::State;
-use crate::config::{self, CONFIG_KEY, Config};
+use crate::cluster::ObjectName;
+use crate::cluster::source_secret::{share_of, source_of};
+use crate::config::{self, CONFIG_KEY, Config, SHARED_KEY};
 use crate::controller::request::{RequestError, bounded};
 
 /// Objects of one answer.
@@ -80,13 +81,15 @@ pub enum SurveyError {
 /// # Errors
 /// What could not be read.
 pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, SurveyError> {
-    let config = Arc::new(read_config(client, options).await?);
     let mut state = State::new(options.namespace.clone());
-    state.set_config(Arc::clone(&config));
+    state.grants.set_written(Arc::new(read_config(client, options).await?));
+    let published = published(client, &options.shared()).await?;
+    let unreadable = state.grants.set_published(published).err();
     let sources: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
     for secret in all(&sources, "Secrets", ListParams::default()).await? {
-        state.sources.set(&secret.name_any(), Source::of(&secret));
+        state.grants.set_source(&secret.name_any(), source_of(&secret), share_of(&secret));
     }
+    state.grants.keep_sources(|_| true);
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
     for namespace in all(&namespaces, "Namespaces", ListParams::default()).await? {
         state.set_namespace(&namespace.name_any(), namespace.metadata);
@@ -105,14 +108,33 @@ pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, Su
     for key in in_the_way(client, absent).await? {
         state.set_foreign(&key);
     }
-    Ok(tallied(&config, &state))
+    let mut survey = tallied(&state);
+    let shared = options.shared();
+    if let Some(reason) = unreadable {
+        survey.problems.push(format!("the ConfigMap {shared} cannot be read: {reason}"));
+    } else if state.grants.to_publish().is_some() {
+        survey.problems.push(format!(
+            "the ConfigMap {shared} does not say what is shared by label; see the controller's log"
+        ));
+    }
+    Ok(survey)
+}
+
+async fn config_map(client: &Client, name: &ObjectName) -> Result<Option<ConfigMap>, RequestError> {
+    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
+    bounded("get", &format!("ConfigMap {name}"), config_maps.get_opt(&name.name)).await
+}
+
+async fn published(client: &Client, name: &ObjectName) -> Result<Published, RequestError> {
+    Ok(match config_map(client, name).await? {
+        None => Published::Absent,
+        Some(found) => Published::Text(found.data.and_then(|mut data| data.remove(SHARED_KEY))),
+    })
 }
 
 async fn read_config(client: &Client, options: &CopyOptions) -> Result<Config, SurveyError> {
     let name = &options.config_map;
-    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
-    let object = format!("ConfigMap {name}");
-    let found = bounded("get", &object, config_maps.get_opt(&name.name)).await?;
+    let found = config_map(client, name).await?;
     let data =
         found.as_ref().map(|found| found.data.as_ref().and_then(|data| data.get(CONFIG_KEY)));
     let parsed = match data {
@@ -157,10 +179,11 @@ async fn in_the_way(client: &Client, places: Vec<Key>) -> Result<Vec<Key>, Reque
     Ok(taken)
 }
 
-fn tallied(config: &Config, state: &State) -> Survey {
+fn tallied(state: &State) -> Survey {
+    let config = state.grants.config();
     let mut entries: Vec<EntryStatus> = config
-        .entries()
-        .iter()
+        .into_iter()
+        .flat_map(|config| config.entries())
         .filter_map(|entry| {
             Some(EntryStatus {
                 entry: entry.name.to_string(),
@@ -206,6 +229,6 @@ fn tallied(config: &Config, state: &State) -> Survey {
         }
     });
     entries.extend(gone.into_values());
-    let findings = findings(config, &state.sources).into_iter().map(|finding| finding.note);
+    let findings = state.grants.findings()().into_iter().map(|finding| finding.note);
     Survey { entries, problems: findings.chain(in_the_way).collect() }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::copy::Wanted;
-use super::sources::Sources;
 use crate::config::{Config, Labels};
+use crate::sources::Sources;
 
 /// The copies of one namespace, by the name of the pull secret.
 pub type WantedCopies = BTreeMap<Arc<str>, Wanted>;
@@ -44,7 +44,7 @@ pub fn wanted(
 mod tests {
     use super::*;
     use crate::config;
-    use crate::controller::copies::sources::Source;
+    use crate::sources::Source;
 
     const CONFIG: &str = r#"
 apiVersion: pullpass.io/v1
@@ -97,7 +97,7 @@ registries:
             let mut sources = Sources::default();
             for (name, source) in [("one", one), ("two", two)] {
                 if let Some(source) = source {
-                    sources.set(name, source.clone());
+                    sources.set(name, source.clone(), None);
                 }
             }
             assert_eq!(entries(&sources, "team-x", &[]), pairs(&[("a", entry)]));

@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use tokio::time::sleep;
 
 use super::copy::SELECTOR;
-use crate::cluster::ObjectName;
+use super::options::CopyOptions;
 use crate::cluster::single::{self, Seen};
 
 /// How long a watch lasts.
@@ -23,6 +23,8 @@ const RELIST: Duration = Duration::from_mins(15);
 pub enum Input {
     /// Of the ConfigMap.
     Config(Seen<ConfigMap>),
+    /// Of the ConfigMap in which the webhook finds what is shared by label.
+    Shared(Seen<ConfigMap>),
     /// Of a Namespace.
     Namespace(Event<PartialObjectMeta<Namespace>>),
     /// Of a Secret of our own namespace.
@@ -34,19 +36,17 @@ pub enum Input {
 /// What a watch tells, or why it failed; it is tried again.
 pub type Event<K> = Result<watcher::Event<K>, watcher::Error>;
 
-/// All four watches.
-pub fn all(
-    client: &Client,
-    namespace: &str,
-    config_map: &ObjectName,
-) -> impl Stream<Item = Input> + use<> {
-    let sources: Api<Secret> = Api::namespaced(client.clone(), namespace);
+/// All five watches.
+pub fn all(client: &Client, options: &CopyOptions) -> impl Stream<Item = Input> + use<> {
+    let sources: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
+    let config_map = |name| single::watch::<ConfigMap>(client.clone(), name);
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
     let copies: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
     let any = watcher::Config::default;
     let of_copies = any().labels(SELECTOR);
-    let inputs: [BoxStream<'static, Input>; 4] = [
-        single::watch::<ConfigMap>(client.clone(), config_map).map(Input::Config).boxed(),
+    let inputs: [BoxStream<'static, Input>; 5] = [
+        config_map(&options.config_map).map(Input::Config).boxed(),
+        config_map(&options.shared()).map(Input::Shared).boxed(),
         relisted(move || watcher(namespaces.clone(), any())).map(Input::Namespace).boxed(),
         relisted(move || watcher(sources.clone(), any())).map(Input::Source).boxed(),
         relisted(move || watcher(copies.clone(), of_copies.clone())).map(Input::Copy).boxed(),

@@ -1,11 +1,12 @@
-//! What an administrator should know about sources: those that cannot be used, and patterns that no
-//! credential covers. Pure.
+//! What an administrator should know about sources: those that cannot be used, patterns that no
+//! credential covers, and what shared Secrets meet.
 
 use std::sync::Arc;
 
-use super::sources::{Source, Sources};
+use super::conflicts::conflicts;
+use super::{Source, Sources};
 use crate::config::{Config, Entry};
-use crate::credentials::{Coverage, DockerConfig, Keyring, SecretKind};
+use crate::credentials::{Coverage, Keyring};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,12 @@ pub enum FindingKind {
     Broken,
     /// It is copied, and does not cover all that the entry is for.
     NotCovered,
+    /// It is labelled to be shared, and is not, or not for all its registries.
+    NotShared,
+    /// It is shared by label, and other entries have to do with it.
+    Conflict,
+    /// All that is shared by label is too much.
+    SharedRefused,
 }
 
 impl FindingKind {
@@ -36,13 +43,17 @@ impl FindingKind {
             Self::Missing => "SourceMissing",
             Self::Broken => "SourceRefused",
             Self::NotCovered => "ImagesNotCovered",
+            Self::NotShared => "SecretNotShared",
+            Self::Conflict => "SharedSecretConflict",
+            Self::SharedRefused => "SharedSecretsRefused",
         }
     }
 }
 
 /// All findings, in the order of the entries.
 pub fn findings(config: &Config, sources: &Sources) -> Vec<Finding> {
-    config.entries().iter().flat_map(|entry| of_entry(entry, sources)).collect()
+    let of_entries = config.entries().iter().flat_map(|entry| of_entry(entry, sources));
+    of_entries.chain(conflicts(config)).collect()
 }
 
 fn of_entry(entry: &Entry, sources: &Sources) -> Vec<Finding> {
@@ -64,10 +75,7 @@ fn of_entry(entry: &Entry, sources: &Sources) -> Vec<Finding> {
             return vec![finding(FindingKind::Missing, note)];
         }
     };
-    // It was parsed before it became a source.
-    let Ok(config) = DockerConfig::parse(SecretKind::DockerConfigJson, content.bytes()) else {
-        return vec![];
-    };
+    let Some(config) = content.docker_config() else { return vec![] };
     let keyring = Keyring::new(&config);
     let uncovered = entry.images.iter().filter_map(|pattern| {
         let coverage = keyring.coverage(pattern);
@@ -107,8 +115,8 @@ registries:
         let mut sources = Sources::default();
         // user:pass
         let good = br#"{"auths": {"gcr.io/team": {"auth": "dXNlcjpwYXNz"}}}"#;
-        sources.set("good", Source::good("uid", good));
-        sources.set("broken", Source::Broken("it is broken".into()));
+        sources.set("good", Source::good("uid", good), None);
+        sources.set("broken", Source::Broken("it is broken".into()), None);
         let found = findings(&config, &sources);
         let told: Vec<_> = found.iter().map(|found| (found.kind, &*found.source)).collect();
         assert_eq!(

@@ -1,0 +1,242 @@
+//! The entries in force: those of the configuration, then those that stand for Secrets shared by label.
+//! No I/O.
+
+use std::sync::Arc;
+
+use crate::config::{Config, SharedSecret, SharedSecrets};
+use crate::sources::{Finding, FindingKind, Share, Sharing, Source, Sources, findings, sharing};
+
+/// What is written, what is shared, and what is known of the Secrets.
+#[derive(Default)]
+pub struct Grants {
+    written: Option<Arc<Config>>,
+    sources: Sources,
+    /// Whether all of them are known: what is not yet would look as if it were shared no more.
+    are_sources_known: bool,
+    /// What is shared; until it was looked at, what was published by then.
+    sharing: Option<Sharing>,
+    /// Why the entries in force are older ones.
+    refused: Option<Finding>,
+    /// Both kinds of entries.
+    in_force: Option<Arc<Config>>,
+    published: Published,
+}
+
+/// What stands in the ConfigMap of shared Secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Published {
+    /// It has not been read yet.
+    #[default]
+    Unknown,
+    /// The ConfigMap is not there.
+    Absent,
+    /// This; nothing if it is as the manifests have it.
+    Text(Option<String>),
+}
+
+impl Grants {
+    /// The entries in force; without any nothing is done.
+    pub fn config(&self) -> Option<&Arc<Config>> {
+        self.in_force.as_ref()
+    }
+
+    /// The Secrets of our own namespace.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Takes a configuration.
+    pub fn set_written(&mut self, config: Arc<Config>) {
+        self.written = Some(config);
+        self.refresh();
+    }
+
+    /// Takes a Secret as it is now. Whether that changes anything.
+    pub fn set_source(&mut self, name: &str, source: Source, share: Option<Share>) -> bool {
+        let is_new = self.sources.set(name, source, share);
+        if is_new {
+            self.refresh();
+        }
+        is_new
+    }
+
+    /// A Secret is gone. Whether there was one.
+    pub fn remove_source(&mut self, name: &str) -> bool {
+        let is_new = self.sources.remove(name);
+        if is_new {
+            self.refresh();
+        }
+        is_new
+    }
+
+    /// All Secrets are known: those that are listed, and no others. Whether that changes anything.
+    pub fn keep_sources(&mut self, is_listed: impl Fn(&str) -> bool) -> bool {
+        let is_new = self.sources.keep_only(is_listed) || !self.are_sources_known;
+        self.are_sources_known = true;
+        if is_new {
+            self.refresh();
+        }
+        is_new
+    }
+
+    /// Takes what is published. Whether that changes anything: only what is read first counts, by which
+    /// the good state of a Secret that is broken now outlasts a restart.
+    ///
+    /// # Errors
+    /// Why what is read first cannot be used.
+    pub fn set_published(&mut self, published: Published) -> Result<bool, String> {
+        let is_first = self.sharing.is_none();
+        let last = match &published {
+            Published::Text(Some(text)) if is_first => parse(text),
+            _ => Ok(Vec::new()),
+        };
+        self.published = published;
+        if is_first {
+            let secrets = last.as_ref().map(Clone::clone).unwrap_or_default();
+            self.sharing = Some(Sharing { secrets, findings: Vec::new() });
+            self.refresh();
+        }
+        last.map(|_| is_first)
+    }
+
+    fn refresh(&mut self) {
+        let (Some(written), Some(last), true) =
+            (&self.written, &self.sharing, self.are_sources_known)
+        else {
+            return;
+        };
+        let sharing = sharing(&self.sources, &last.secrets);
+        self.refused = None;
+        match in_force(written, &sharing.secrets) {
+            Ok(config) => self.in_force = Some(config),
+            Err(reason) => {
+                let note = format!(
+                    "the Secrets that are shared by label cannot join the configuration: {reason}; what was in force before stays"
+                );
+                let (kind, source) = (FindingKind::SharedRefused, "".into());
+                self.refused = Some(Finding { kind, source, note });
+            }
+        }
+        self.sharing = Some(sharing);
+    }
+
+    /// What is to be published, if it is not what stands there.
+    pub fn to_publish(&self) -> Option<String> {
+        let (Some(sharing), Some(_)) = (&self.sharing, &self.in_force) else { return None };
+        let published = match &self.published {
+            Published::Unknown => return None,
+            Published::Absent | Published::Text(None) if sharing.secrets.is_empty() => return None,
+            Published::Absent | Published::Text(None) => None,
+            Published::Text(Some(text)) => Some(text),
+        };
+        let text = SharedSecrets::new(sharing.secrets.clone()).to_yaml().ok()?;
+        (published != Some(&text)).then_some(text)
+    }
+
+    /// All that an administrator should know: a look that may take a while.
+    pub fn findings(&self) -> impl FnOnce() -> Vec<Finding> + Send + use<> {
+        let (config, sources) = (self.in_force.clone(), self.sources.clone());
+        let shared = self.sharing.iter().flat_map(|sharing| sharing.findings.clone());
+        let mut found: Vec<_> = shared.chain(self.refused.clone()).collect();
+        move || {
+            found.extend(config.into_iter().flat_map(|config| findings(&config, &sources)));
+            found
+        }
+    }
+}
+
+fn in_force(written: &Arc<Config>, shared: &[SharedSecret]) -> Result<Arc<Config>, String> {
+    let entries = SharedSecrets::new(shared.to_vec()).entries().map_err(|error| error.brief())?;
+    written.with(&entries).map_err(|error| error.to_string())
+}
+
+fn parse(text: &str) -> Result<Vec<SharedSecret>, String> {
+    let shared = SharedSecrets::parse(text).map_err(|error| error.brief())?;
+    Ok(shared.secrets().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    const CONFIG: &str = r#"
+apiVersion: pullpass.io/v1
+kind: Config
+registries: [{name: a, images: ["a.example/*"]}]
+"#;
+    // user:pass
+    const HUB: &str = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYXNz"}}}"#;
+
+    fn shared(source: Source) -> Grants {
+        let mut grants = Grants::default();
+        grants.set_written(Arc::new(config::parse(CONFIG).unwrap().config));
+        grants.set_source("hub", source, Share::of(Some("true"), None));
+        grants
+    }
+
+    fn names(grants: &Grants) -> Vec<&str> {
+        let entries = grants.config().into_iter().flat_map(|config| config.entries());
+        entries.map(|entry| &*entry.name).collect()
+    }
+
+    fn good() -> Source {
+        Source::good("uid", HUB.as_bytes())
+    }
+
+    #[test]
+    fn nothing_is_in_force_until_all_is_known() {
+        let mut grants = shared(good());
+        assert_eq!((names(&grants), grants.to_publish()), (vec![], None));
+        assert_eq!(grants.set_published(Published::Absent), Ok(true));
+        assert_eq!((names(&grants), grants.to_publish()), (vec![], None));
+        assert!(grants.keep_sources(|_| true));
+        assert_eq!(names(&grants), ["a", "shared:hub"]);
+        assert!(!grants.keep_sources(|_| true));
+    }
+
+    #[test]
+    fn what_is_shared_is_published_once() {
+        let mut grants = shared(good());
+        grants.keep_sources(|_| true);
+        grants.set_published(Published::Text(None)).unwrap();
+        let text = grants.to_publish().unwrap();
+        assert!(text.contains("docker.io/*") && !text.contains("dXNlcjpwYXNz"), "{text}");
+        assert_eq!(grants.set_published(Published::Text(Some(text))), Ok(false));
+        assert_eq!(grants.to_publish(), None);
+        grants.set_published(Published::Text(Some("other".into()))).unwrap();
+        assert!(grants.to_publish().is_some(), "what somebody wrote is put right");
+        assert!(grants.remove_source("hub"));
+        assert!(grants.to_publish().is_some(), "and nothing shared is published too");
+        assert_eq!(names(&grants), ["a"]);
+    }
+
+    #[test]
+    fn fault_45_what_is_broken_at_the_start_goes_on_as_published() {
+        let mut before = shared(good());
+        before.keep_sources(|_| true);
+        before.set_published(Published::Absent).unwrap();
+        let text = before.to_publish().unwrap();
+
+        let mut grants = shared(Source::Broken("it is broken".into()));
+        grants.keep_sources(|_| true);
+        assert_eq!(grants.set_published(Published::Text(Some(text))), Ok(true));
+        assert_eq!((names(&grants), grants.to_publish()), (vec!["a", "shared:hub"], None));
+        let found = grants.findings()();
+        assert!(found[0].note.contains("it is broken; what was shared before stays"), "{found:?}");
+
+        // Without its label it is shared no more.
+        grants.set_source("hub", Source::Broken("it is broken".into()), None);
+        assert_eq!(names(&grants), ["a"]);
+    }
+
+    #[test]
+    fn what_was_published_and_cannot_be_read_is_told_and_written_anew() {
+        let mut grants = shared(good());
+        grants.keep_sources(|_| true);
+        let error = grants.set_published(Published::Text(Some("a: b".into()))).unwrap_err();
+        assert!(error.contains("unknown field"), "{error}");
+        assert_eq!(names(&grants), ["a", "shared:hub"]);
+        assert!(grants.to_publish().is_some());
+    }
+}

@@ -1,0 +1,180 @@
+//! Which Secrets are shared by label, for which images and namespaces.
+
+use super::{Finding, FindingKind, Share, Source, Sources};
+use crate::config::{SharedNamespaces, SharedSecret};
+use crate::credentials::derive;
+
+/// What is shared by label.
+#[derive(Debug, Default)]
+pub struct Sharing {
+    /// The Secrets, in the order of their names.
+    pub secrets: Vec<SharedSecret>,
+    /// What was asked for and is not shared.
+    pub findings: Vec<Finding>,
+}
+
+/// Which Secrets are shared by their labels. Of one that is broken now, that which was in force last goes
+/// on: its patterns, or the namespaces that it is for.
+pub fn sharing(sources: &Sources, last: &[SharedSecret]) -> Sharing {
+    let mut sharing = Sharing::default();
+    for (name, share) in sources.shares() {
+        let last = last.iter().find(|last| last.name() == &**name);
+        let mut asked = Asked { name, last, findings: &mut sharing.findings };
+        let namespaces = asked.namespaces(share);
+        let images = asked.images(sources.get(name));
+        if let (Some(images), Some(namespaces)) = (images, namespaces) {
+            sharing.secrets.push(SharedSecret::new(name, images, namespaces));
+        }
+    }
+    sharing
+}
+
+/// One Secret that asks to be shared.
+struct Asked<'a> {
+    name: &'a str,
+    last: Option<&'a SharedSecret>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Asked<'_> {
+    fn find(&mut self, what: &str) {
+        let stays = match self.last {
+            Some(_) => "what was shared before stays",
+            None => "it is not shared",
+        };
+        let note =
+            format!("the Secret {} is labelled to be shared, but {what}; {stays}", self.name);
+        self.findings.push(Finding {
+            kind: FindingKind::NotShared,
+            source: self.name.into(),
+            note,
+        });
+    }
+
+    /// The namespaces that it is for; none if that is not known.
+    #[expect(clippy::option_option, reason = "not known, and all in scope, are two things")]
+    fn namespaces(&mut self, share: &Share) -> Option<Option<SharedNamespaces>> {
+        match share.namespaces() {
+            Ok(namespaces) => Some(namespaces),
+            Err(reason) => {
+                self.find(&format!("its annotation pullpass.io/namespaces is refused: {reason}"));
+                self.last.map(SharedSecret::namespaces)
+            }
+        }
+    }
+
+    /// The patterns that it serves; none if that is not known.
+    fn images(&mut self, source: Option<&Source>) -> Option<Vec<String>> {
+        let config = match source {
+            Some(Source::Good(content)) => content.docker_config(),
+            Some(Source::Broken(reason)) => {
+                self.find(reason);
+                None
+            }
+            None => None,
+        };
+        let Some(config) = config else { return self.last_images() };
+        let derived = derive(&config);
+        for registry in &derived.not_derived {
+            self.findings.push(Finding {
+                kind: FindingKind::NotShared,
+                source: self.name.into(),
+                note: format!("of the shared Secret {}, {registry}", self.name),
+            });
+        }
+        if derived.patterns.is_empty() {
+            self.find("no image follows from the keys of its auths");
+            return self.last_images();
+        }
+        Some(derived.patterns.iter().map(ToString::to_string).collect())
+    }
+
+    fn last_images(&self) -> Option<Vec<String>> {
+        Some(self.last?.images().map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    // user:pass
+    const HUB: &str = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYXNz"}}}"#;
+    const TWO: &str = r#"{"auths": {"gcr.io/team": {"auth": "dXNlcjpwYXNz"}, "quay.io": {}}}"#;
+    const NONE: &str = r#"{"auths": {"registry": {"auth": "dXNlcjpwYXNz"}}}"#;
+
+    fn of(content: Option<&str>, annotation: Option<&str>, last: &[SharedSecret]) -> Sharing {
+        let mut sources = Sources::default();
+        let source = match content {
+            Some(content) => Source::good("uid", content.as_bytes()),
+            None => Source::Broken("it is broken".into()),
+        };
+        sources.set("pull", source, Share::of(Some("true"), annotation));
+        sources.set("other", Source::good("uid", HUB.as_bytes()), Share::of(Some("false"), None));
+        sharing(&sources, last)
+    }
+
+    fn told(sharing: &Sharing) -> Vec<String> {
+        let one = |secret: &SharedSecret| {
+            let images: Vec<_> = secret.images().collect();
+            let everywhere = if secret.namespaces().is_none() { "" } else { " narrowed" };
+            format!("{} {}{everywhere}", secret.name(), images.join(" "))
+        };
+        sharing.secrets.iter().map(one).collect()
+    }
+
+    fn last() -> Vec<SharedSecret> {
+        vec![SharedSecret::new("pull", ["old.example/*".to_owned()], None)]
+    }
+
+    const TEAMS: &str = "{names: ['team-*']}";
+
+    #[rstest]
+    #[case::whole(Some(HUB), None, "pull docker.io/*", &[])]
+    #[case::narrowed(Some(HUB), Some(TEAMS), "pull docker.io/* narrowed", &[])]
+    #[case::in_part(Some(TWO), None, "pull gcr.io/team gcr.io/team/*", &["quay.io"])]
+    #[case::rule_broken(Some(HUB), Some("{name: a}"), "", &["unknown field `name`"])]
+    #[case::content_broken(None, None, "", &["it is broken; it is not shared"])]
+    #[case::nothing_follows(Some(NONE), None, "", &["registry", "no image follows"])]
+    fn what_is_labelled_is_shared(
+        #[case] content: Option<&str>,
+        #[case] annotation: Option<&str>,
+        #[case] shared: &str,
+        #[case] found: &[&str],
+    ) {
+        let sharing = of(content, annotation, &[]);
+        assert_eq!(told(&sharing).join(", "), shared);
+        assert_eq!(sharing.findings.len(), found.len(), "{:?}", sharing.findings);
+        for (finding, text) in sharing.findings.iter().zip(found) {
+            assert!(finding.note.contains(text), "{}", finding.note);
+            assert!(!finding.note.contains("pass;"), "{}", finding.note);
+        }
+    }
+
+    #[rstest]
+    #[case::content(None, None, "pull old.example/*")]
+    #[case::content_but_narrowed(None, Some(TEAMS), "pull old.example/* narrowed")]
+    #[case::rule(Some(HUB), Some("{name: a}"), "pull docker.io/*")]
+    #[case::nothing_follows(Some(NONE), None, "pull old.example/*")]
+    fn fault_45_of_one_that_breaks_the_last_good_stays(
+        #[case] content: Option<&str>,
+        #[case] annotation: Option<&str>,
+        #[case] shared: &str,
+    ) {
+        let sharing = of(content, annotation, &last());
+        assert_eq!(told(&sharing), [shared]);
+        let notes: Vec<_> = sharing.findings.iter().map(|found| &*found.note).collect();
+        assert!(
+            notes.iter().any(|note| note.contains("what was shared before stays")),
+            "{notes:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_labelled_any_more_is_not_shared() {
+        let mut sources = Sources::default();
+        sources.set("pull", Source::good("uid", HUB.as_bytes()), None);
+        assert_eq!(told(&sharing(&sources, &last())), Vec::<String>::new());
+    }
+}
