@@ -10,7 +10,13 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
+use tower::{Layer as _, service_fn};
+use tower_http::timeout::ResponseBodyTimeoutLayer;
 
+/// The longest silence within an answer. Of a watch the API server tells something each minute, a bookmark
+/// if there is nothing else (`bookmarkFrequency` of `k8s.io/apiserver/pkg/storage/cacher`): one that is
+/// silent for longer stands still, is given up, and begins anew where it stood.
+const SILENCE: Duration = Duration::from_secs(90);
 /// For a connection to the API server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two reads; above the 290 s after which the API server ends a watch.
@@ -37,14 +43,29 @@ pub enum ClientError {
 
 /// Connects by this kubeconfig, else by the environment: `KUBECONFIG`, or a Pod's ServiceAccount.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
-    Client::try_from(config(kubeconfig).await?).map_err(ClientError::Build)
+    client(config(kubeconfig).await?)
 }
 
 /// The same, and each request is sent once: "try again later" is an answer.
 pub async fn connect_without_retries(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
     let mut config = config(kubeconfig).await?;
     config.default_retry = false;
-    Client::try_from(config).map_err(ClientError::Build)
+    client(config)
+}
+
+fn client(config: Config) -> Result<Client, ClientError> {
+    let client = Client::try_from(config).map_err(ClientError::Build)?;
+    Ok(without_silence(client, SILENCE))
+}
+
+/// The same client, for which an answer that is silent for so long has failed.
+pub fn without_silence(client: Client, silence: Duration) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let send = service_fn(move |request| {
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    Client::new(ResponseBodyTimeoutLayer::new(silence).layer(send), namespace)
 }
 
 async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {

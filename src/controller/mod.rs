@@ -9,7 +9,7 @@ mod request;
 pub use copies::{CopyMode, CopyOptions};
 pub use options::{CertificateMode, CertificateOptions};
 
-use crate::telemetry::Metrics;
+use crate::{server::Liveness, telemetry::Metrics};
 use kube::Client;
 use std::{sync::Arc, time::SystemTime};
 
@@ -19,12 +19,13 @@ pub async fn run(
     certificates: CertificateOptions,
     copies: Option<CopyOptions>,
     metrics: Arc<Metrics>,
+    liveness: Liveness,
 ) {
     let certificates =
         certificates::run(client.clone(), certificates, Arc::clone(&metrics), SystemTime::now);
     match copies {
         Some(copies) => {
-            tokio::join!(certificates, copies::run(client, copies, metrics));
+            tokio::join!(certificates, copies::run(client, copies, metrics, liveness));
         }
         None => certificates.await,
     }

@@ -54,8 +54,10 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     );
     let (certificates, copies) = (options.certificates, options.copies);
     let metrics = Arc::clone(&process.metrics);
+    let liveness = process.liveness.clone();
     let work = move |client| {
-        super::run(client, certificates.clone(), copies.clone(), Arc::clone(&metrics))
+        let (certificates, copies) = (certificates.clone(), copies.clone());
+        super::run(client, certificates, copies, Arc::clone(&metrics), liveness.clone())
     };
     let election = candidate.lead(process.shutdown.clone(), work);
     process.tasks.spawn_draining("leader election", election);

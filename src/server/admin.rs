@@ -1,6 +1,7 @@
 //! The plain-HTTP endpoints for the kubelet's probes and for Prometheus.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
@@ -9,23 +10,34 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::liveness::Liveness;
 use super::readiness::Readiness;
 use super::respond::{Reason, failure};
 use crate::telemetry::{Metrics, OPENMETRICS};
 
 #[derive(Clone)]
 struct Admin {
+    liveness: Liveness,
     readiness: Readiness,
     metrics: Arc<Metrics>,
 }
 
 /// `/livez`, `/readyz` and `/metrics`.
-pub fn admin_router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
+pub fn admin_router(liveness: Liveness, readiness: Readiness, metrics: Arc<Metrics>) -> Router {
     Router::new()
-        .route("/livez", get(|| async { "ok" }))
+        .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(expose))
-        .with_state(Admin { readiness, metrics })
+        .with_state(Admin { liveness, readiness, metrics })
+}
+
+async fn livez(State(admin): State<Admin>) -> Response {
+    let still: Vec<_> = admin.liveness.standing_still(Instant::now());
+    if still.is_empty() {
+        return "ok".into_response();
+    }
+    let lines: String = still.iter().map(|what| format!("{what}: stands still\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
 }
 
 async fn readyz(State(admin): State<Admin>) -> Response {

@@ -9,6 +9,7 @@ use tracing::info;
 use super::accept::Tls;
 use super::admin::admin_router;
 use super::listen::{Bound, Serving};
+use super::liveness::Liveness;
 use super::options::{Limits, ShutdownTimes};
 use super::readiness::Readiness;
 use super::shutdown::{Shutdown, shut_down_on};
@@ -20,6 +21,8 @@ use crate::telemetry::{Component, Metrics};
 pub struct Process {
     /// The long tasks.
     pub tasks: Tasks,
+    /// What must go on for the process to be alive.
+    pub liveness: Liveness,
     /// What must be there before the process is ready.
     pub readiness: Readiness,
     /// What is counted.
@@ -34,6 +37,7 @@ impl Process {
     pub fn new(component: Component, times: ShutdownTimes) -> Self {
         Self {
             tasks: Tasks::new(),
+            liveness: Liveness::new(),
             readiness: Readiness::new(),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), component)),
             shutdown: Shutdown::new(),
@@ -50,7 +54,8 @@ impl Process {
     /// Answers probes and scrapes. To be called last, so that no probe sees readiness before all that
     /// it waits for is registered.
     pub fn serve_admin(&mut self, bound: Bound, limits: &Limits) {
-        let router = admin_router(self.readiness.clone(), Arc::clone(&self.metrics));
+        let (liveness, readiness) = (self.liveness.clone(), self.readiness.clone());
+        let router = admin_router(liveness, readiness, Arc::clone(&self.metrics));
         let serving = self.serving(Listener::Admin, None, limits.for_admin());
         self.tasks.spawn_draining("admin", bound.serve(router, serving));
     }

@@ -83,6 +83,8 @@ fn of_entry(entry: &Entry, sources: &Sources) -> Vec<Finding> {
         let example = example.unwrap_or_default();
         let what = match &coverage {
             Coverage::Covered => return None,
+            // It is meant for other images too.
+            Coverage::Partly { .. } if pattern.parts().is_none() => return None,
             Coverage::Partly { .. } => format!("not all images of the pattern `{pattern}`{example}"),
             Coverage::Uncovered { .. } => format!("no image of the pattern `{pattern}`{example}"),
         };
@@ -106,6 +108,7 @@ kind: Config
 registries:
 - {name: good, images: ["gcr.io/team/*"], namespaces: {names: ["*"]}, source: {secret: good}}
 - {name: other, images: ["quay.io/*"], namespaces: {names: ["*"]}, source: {secret: good}}
+- {name: any, images: ["*"], namespaces: {names: ["*"]}, source: {secret: good}}
 - {name: partly, images: ["gcr.io/*"], namespaces: {names: ["*"]}, source: {secret: good}}
 - {name: broken, images: ["gcr.io/*"], namespaces: {names: ["*"]}, source: {secret: broken}}
 - {name: missing, images: ["gcr.io/*"], namespaces: {names: ["*"]}, source: {secret: missing}}

@@ -35,6 +35,22 @@ label! {
     }
 }
 
+label! {
+    /// What is watched.
+    pub enum CopyWatch: "watch" {
+        /// The ConfigMap of the configuration.
+        Configuration = "configuration",
+        /// The ConfigMap in which the webhook finds what is shared by label.
+        Shared = "shared",
+        /// Namespaces.
+        Namespaces = "namespaces",
+        /// Secrets of our own namespace.
+        Sources = "sources",
+        /// Secrets under the label of copies.
+        Copies = "copies",
+    }
+}
+
 /// Metrics of the copies of pull secrets.
 #[derive(Debug)]
 pub struct CopyMetrics {
@@ -46,6 +62,8 @@ pub struct CopyMetrics {
     pub failures: Counter,
     /// Watches that failed; each is tried again.
     pub watch_errors: Counter,
+    /// When each watch was told something last, in seconds since 1970; 0 on a replica that is not active.
+    pub watch_progress: Gauges<CopyWatch>,
     /// What is wrong with sources.
     pub source_findings: Gauge,
     /// For how long the oldest one that is due has been due, in seconds.
@@ -77,6 +95,11 @@ impl CopyMetrics {
             writes: Counters::register(registry, "copy_writes", "Copies that were written"),
             failures,
             watch_errors,
+            watch_progress: Gauges::register(
+                registry,
+                "copy_watch_progress_timestamp_seconds",
+                "When a watch of what copies go by was told something last, in seconds since 1970; 0 without one",
+            ),
             source_findings,
             lag,
             last_success,

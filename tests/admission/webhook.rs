@@ -54,7 +54,8 @@ impl Webhook {
         let metrics = Arc::new(Metrics::new("test", Component::Webhook));
         let config = Arc::new(ConfigSlot::default());
         if let Some(yaml) = yaml {
-            config.install(config::parse(yaml).expect("the configuration is in order").config);
+            let parsed = config::parse(yaml).expect("the configuration is in order");
+            config.install(&Arc::new(parsed.config), &[]).expect("it can be in force");
         }
         let body = BodyReader::new(&Limits::default(), Arc::clone(&metrics));
         let name = ObjectName::default_config_map();

@@ -20,6 +20,7 @@ use kube::{
 use pullpass::{
     cluster::ObjectName,
     controller::{CopyOptions, copies},
+    server::Liveness,
     telemetry::{Component, Metrics},
 };
 use serde_json::json;
@@ -411,5 +412,5 @@ async fn controller(cluster: &Cluster, chance: &Arc<Chance>) -> JoinHandle<()> {
         config_map: ObjectName { namespace: SYSTEM_NAMESPACE.into(), name: "pullpass".into() },
     };
     let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
-    tokio::spawn(async move { copies::run(client, options, metrics).await })
+    tokio::spawn(async move { copies::run(client, options, metrics, Liveness::new()).await })
 }

@@ -44,6 +44,7 @@ mod supervised;
 mod sweep;
 mod turn;
 mod upkeep;
+mod watching;
 mod webhook;
 mod workloads;
 

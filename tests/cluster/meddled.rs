@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use axum::http::{Method, Request, Response};
+use axum::{
+    body::Bytes,
+    http::{Method, Request, Response},
+};
 use kube::{Client, client::Body};
 use pullpass::{
     controller::{CertificateMode, CertificateOptions, certificates},
@@ -17,7 +20,7 @@ use crate::{
 };
 
 /// The answer to a request.
-pub type Answer = Result<Response<Body>, BoxError>;
+pub type Answer<B = Body> = Result<Response<B>, BoxError>;
 
 impl Cluster {
     /// A client of the controller's own ServiceAccount.
@@ -27,12 +30,14 @@ impl Cluster {
 }
 
 /// A client whose requests are handed, with the client, to `meddle`.
-pub fn meddled<F>(
+pub fn meddled<F, B>(
     client: &Client,
     meddle: impl Fn(Client, Request<Body>) -> F + Clone + Send + 'static,
 ) -> Client
 where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Answer<B>> + Send + 'static,
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
 {
     let namespace = client.default_namespace().to_owned();
     let client = client.clone();

@@ -1,6 +1,6 @@
 //! What is refused request by request, in words.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::{Client, post, review};
 use crate::site::{Site, eventually};
@@ -168,6 +168,25 @@ async fn a_head_that_is_no_http_or_too_big_is_refused() {
         assert_eq!(answer.status, status);
     }
     site.still_serves().await;
+}
+
+#[tokio::test]
+async fn fault_37_what_stands_still_is_not_alive() {
+    let site = Site::start(|_| {}).await;
+    let mut client = Client::plain(site.admin).await;
+    let mut livez = async || client.ask("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let (now, hour) = (Instant::now(), Duration::from_hours(1));
+    site.liveness.expect("a", now + hour);
+    site.liveness.expect("b", now + hour);
+    assert_eq!(livez().await.status, 200);
+    site.liveness.expect("b", now);
+    let answer = livez().await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "b: stands still\n"));
+    site.liveness.expect("b", now + hour);
+    assert_eq!(livez().await.status, 200);
+    site.liveness.expect("a", now);
+    site.liveness.forget("a");
+    assert_eq!(livez().await.status, 200);
 }
 
 #[tokio::test]

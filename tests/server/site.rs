@@ -15,8 +15,8 @@ use futures::channel::mpsc;
 use pullpass::pki::{SelfSigned, self_signed};
 use pullpass::server::accept::Tls;
 use pullpass::server::{
-    BodyReader, Bound, Limits, Readiness, ReadyHandle, Serving, Shutdown, ShutdownTimes, TaskError,
-    Tasks, admin_router, check_json, shut_down_on,
+    BodyReader, Bound, Limits, Liveness, Readiness, ReadyHandle, Serving, Shutdown, ShutdownTimes,
+    TaskError, Tasks, admin_router, check_json, shut_down_on,
 };
 use pullpass::telemetry::metrics::Listener;
 use pullpass::telemetry::{Component, Metrics};
@@ -39,6 +39,7 @@ pub struct Site {
     pub arrived: Arc<AtomicUsize>,
     signals: mpsc::UnboundedSender<()>,
     outcome: JoinHandle<Result<(), TaskError>>,
+    pub liveness: Liveness,
     _ready: ReadyHandle,
 }
 
@@ -97,6 +98,7 @@ impl Site {
         adjust(&mut limits);
         let metrics = Arc::new(Metrics::new("test", Component::Webhook));
         let (shutdown, readiness) = (Shutdown::new(), Readiness::new());
+        let liveness = Liveness::new();
         let certificate = Arc::new(ServingCertificate::default());
         let issued = new_certificate();
         if with_certificate {
@@ -132,7 +134,7 @@ impl Site {
         let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let admin_bound = Bound::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (address, admin_address) = (bound.address(), admin_bound.address());
-        let admin_app = admin_router(readiness.clone(), Arc::clone(&metrics));
+        let admin_app = admin_router(liveness.clone(), readiness.clone(), Arc::clone(&metrics));
 
         let mut tasks = Tasks::new();
         tasks.spawn_draining("webhook listener", bound.serve(router(app), webhook));
@@ -154,6 +156,7 @@ impl Site {
             arrived,
             signals,
             outcome,
+            liveness,
             _ready: ready,
         }
     }

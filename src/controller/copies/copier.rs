@@ -54,6 +54,8 @@ pub struct Copier {
     rechecks: VecDeque<Arc<str>>,
     rechecked: HashSet<Arc<str>>,
     report: Report,
+    /// The version of the ConfigMap that was told of last.
+    config_version: Option<String>,
     /// What is shared by label is not published before.
     publication: Retry,
     /// Whether sources or the configuration have changed since they were looked through.
@@ -71,6 +73,7 @@ impl Copier {
             rechecks: VecDeque::new(),
             rechecked: HashSet::new(),
             report,
+            config_version: None,
             publication: Retry::default(),
             is_audit_due: false,
         }
@@ -112,6 +115,9 @@ impl Copier {
     fn take_config(&mut self, seen: Seen<ConfigMap>) {
         match seen {
             Seen::Object(object) => {
+                if !self.is_news(&object) {
+                    return;
+                }
                 let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
                 let parsed = config::config_text(text.map(String::as_str))
                     .and_then(|text| config::parse(text).map_err(|error| error.brief()));
@@ -129,6 +135,14 @@ impl Copier {
                 self.report.watch_failed("the configuration", &reason_of(&error));
             }
         }
+    }
+
+    /// Whether the ConfigMap is not the one that was told of last: each complete list tells of it.
+    fn is_news(&mut self, object: &ConfigMap) -> bool {
+        let version = object.resource_version();
+        let is_news = version.is_none() || version != self.config_version;
+        self.config_version = version;
+        is_news
     }
 
     fn take_shared(&mut self, seen: Seen<ConfigMap>) {

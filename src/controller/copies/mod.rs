@@ -13,6 +13,7 @@ mod job;
 mod lists;
 mod options;
 mod pace;
+mod progress;
 mod publication;
 mod queue;
 mod report;
@@ -34,23 +35,27 @@ use kube::Client;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::copier::{Copier, Next};
+use self::progress::Progress;
 use self::report::Report;
+use crate::server::Liveness;
 use crate::telemetry::Metrics;
 
 /// Between two counts.
 const COUNT: Duration = Duration::from_secs(5);
 
 /// Looks after the copies until it is dropped.
-pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>) {
+pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>, liveness: Liveness) {
+    let progress = Progress::new(liveness, Arc::clone(&metrics));
     let (report, told) = Report::new(&options, metrics);
     tokio::select! {
-        () = look_after(client.clone(), &options, report) => {}
+        () = look_after(client.clone(), &options, report, &progress) => {}
         () = report::publish(client, told) => {}
     }
 }
 
-async fn look_after(client: Client, options: &CopyOptions, report: Report) {
-    let mut inputs = pin!(watches::all(&client, options));
+async fn look_after(client: Client, options: &CopyOptions, report: Report, progress: &Progress) {
+    let inputs = watches::all(&client, options).inspect(|input| progress.told(input));
+    let mut inputs = pin!(inputs);
     let mut copier = Copier::new(&options.namespace, report);
     let mut running = FuturesUnordered::new();
     let mut audit = None;

@@ -14,9 +14,10 @@ use tokio::time::sleep;
 use super::copy::SELECTOR;
 use super::options::CopyOptions;
 use crate::cluster::single::{self, Seen};
+use crate::telemetry::copies::CopyWatch;
 
 /// How long a watch lasts.
-const RELIST: Duration = Duration::from_mins(15);
+pub const RELIST: Duration = Duration::from_mins(15);
 
 /// Something was told.
 #[derive(Debug)]
@@ -33,31 +34,63 @@ pub enum Input {
     Copy(Event<PartialObjectMeta<Secret>>),
 }
 
+impl Input {
+    /// Whose it is.
+    pub fn watch(&self) -> CopyWatch {
+        match self {
+            Self::Config(_) => CopyWatch::Configuration,
+            Self::Shared(_) => CopyWatch::Shared,
+            Self::Namespace(_) => CopyWatch::Namespaces,
+            Self::Source(_) => CopyWatch::Sources,
+            Self::Copy(_) => CopyWatch::Copies,
+        }
+    }
+
+    /// Why the watch failed, if that is what it tells.
+    pub fn error(&self) -> Option<&watcher::Error> {
+        match self {
+            Self::Config(Seen::Failed(error)) | Self::Shared(Seen::Failed(error)) => Some(error),
+            Self::Config(_) | Self::Shared(_) => None,
+            Self::Namespace(event) => event.as_ref().err(),
+            Self::Source(event) => event.as_ref().err(),
+            Self::Copy(event) => event.as_ref().err(),
+        }
+    }
+}
+
 /// What a watch tells, or why it failed; it is tried again.
 pub type Event<K> = Result<watcher::Event<K>, watcher::Error>;
 
 /// All five watches.
 pub fn all(client: &Client, options: &CopyOptions) -> impl Stream<Item = Input> + use<> {
     let sources: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
-    let config_map = |name| single::watch::<ConfigMap>(client.clone(), name);
+    let config_map = |name| {
+        let client = client.clone();
+        relisted(move || single::watch::<ConfigMap>(client.clone(), &name))
+    };
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
     let copies: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
     let any = watcher::Config::default;
     let of_copies = any().labels(SELECTOR);
     let inputs: [BoxStream<'static, Input>; 5] = [
-        config_map(&options.config_map).map(Input::Config).boxed(),
-        config_map(&options.shared()).map(Input::Shared).boxed(),
-        relisted(move || watcher(namespaces.clone(), any())).map(Input::Namespace).boxed(),
-        relisted(move || watcher(sources.clone(), any())).map(Input::Source).boxed(),
-        relisted(move || watcher(copies.clone(), of_copies.clone())).map(Input::Copy).boxed(),
+        config_map(options.config_map.clone()).map(Input::Config).boxed(),
+        config_map(options.shared()).map(Input::Shared).boxed(),
+        relisted(move || watcher(namespaces.clone(), any()).default_backoff())
+            .map(Input::Namespace)
+            .boxed(),
+        relisted(move || watcher(sources.clone(), any()).default_backoff())
+            .map(Input::Source)
+            .boxed(),
+        relisted(move || watcher(copies.clone(), of_copies.clone()).default_backoff())
+            .map(Input::Copy)
+            .boxed(),
     ];
     stream::select_all(inputs)
 }
 
-fn relisted<K, W>(watch: impl Fn() -> W + Send) -> impl Stream<Item = Event<K>> + Send
+fn relisted<W>(watch: impl Fn() -> W + Send) -> impl Stream<Item = W::Item> + Send
 where
-    W: Stream<Item = Event<K>> + Send,
+    W: Stream + Send,
 {
-    let again = move || watch().default_backoff();
-    stream::repeat_with(again).flat_map(|watch| watch.take_until(sleep(RELIST)))
+    stream::repeat_with(watch).flat_map(|watch| watch.take_until(sleep(RELIST)))
 }
