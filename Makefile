@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak build release control-plane certs docs completions man fmt lint deny audit \
+.PHONY: help run test soak build release control-plane registry certs docs completions man fmt lint deny audit \
 	dockerfile dockerfile-steps size
 
 help: ## List the targets
@@ -16,7 +16,7 @@ help: ## List the targets
 run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--once: end after the answer)
 	@$(CARGO) run --quiet --locked --example first_pod -- target/debug/pullpass $(ARGS)
 
-test: control-plane ## Run every test, those on a real control plane among them
+test: control-plane registry ## Run every test, those on a real control plane among them
 	$(CARGO) test --locked
 
 soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
@@ -30,6 +30,9 @@ release: ## Build as shipped
 
 control-plane: ## Build etcd, kube-apiserver and the rest for the tests, once (or use KUBEBUILDER_ASSETS)
 	@echo "control plane: $$(tests/cluster/build)"
+
+registry: ## Find the programs of the test registry, or install Debian's: docker-registry, skopeo, apache2-utils
+	@tests/cluster/registry-programs --install
 
 certs: build ## Make a CA and serving certificate under certs/, for the overlay given-certificate (FORCE=1: replace what is there)
 	target/debug/pullpass certs --out certs $(if $(FORCE),--force) $(foreach name,$(CERT_NAMES),--dns $(name))

@@ -1,16 +1,15 @@
 //! The commands of docs/operations.md, run as they stand there.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
     installation,
-    kubectl::Output,
     manifests::{OWN_OVERLAY, workplace},
     pki::Authority,
-    programs, reapplied,
+    reapplied, shell,
 };
 
 const MANUAL: &str = include_str!("../../docs/operations.md");
@@ -168,22 +167,7 @@ impl<'a> Administrator<'a> {
     }
 
     async fn runs(&self, commands: &str) {
-        let kubectl = programs::path("kubectl");
-        let programs = kubectl.parent().unwrap().display().to_string();
-        let mut shell = Command::new("bash");
-        shell
-            .args(["-euo", "pipefail", "-c", commands])
-            .current_dir(self.folder.path())
-            .env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap()))
-            .env("KUBECONFIG", self.cluster.control_plane().admin_kubeconfig())
-            .env("KUBECTL_KUBERC", "false")
-            .env("HOME", Path::new(self.cluster.control_plane().folder().path()));
-        let output = tokio::task::spawn_blocking(move || shell.output()).await.unwrap().unwrap();
-        let output = Output {
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            success: output.status.success(),
-        };
+        let output = shell::run(self.cluster, self.folder.path(), &[], commands).await;
         assert!(output.success, "{commands}\n{output:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! The programs of the test cluster, built by `tests/cluster/build`.
+//! The programs of the test cluster, built by `tests/cluster/build`, and those of the test registry, found
+//! by `tests/cluster/registry-programs`.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,6 +8,8 @@ use std::{
 };
 
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/build");
+const REGISTRY_PROGRAMS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/registry-programs");
 
 /// The path of one program. Builds them all if that was never done; the build's messages go to stderr.
 pub fn path(name: &str) -> PathBuf {
@@ -17,16 +20,33 @@ pub fn path(name: &str) -> PathBuf {
     }
 }
 
+/// The path of a program of the test registry. What is missing is installed by `make registry` alone.
+pub fn of_registry(name: &str) -> PathBuf {
+    static PATHS: OnceLock<Result<String, String>> = OnceLock::new();
+    match PATHS.get_or_init(|| run(REGISTRY_PROGRAMS)) {
+        Ok(paths) => {
+            let mut paths = paths.lines().map(Path::new);
+            let path = paths.find(|path| path.ends_with(name));
+            path.unwrap_or_else(|| panic!("{REGISTRY_PROGRAMS} names no {name}")).to_path_buf()
+        }
+        Err(reason) => panic!("there is no test registry: {reason}"),
+    }
+}
+
 fn build() -> Result<PathBuf, String> {
-    let output = Command::new(BUILD)
+    run(BUILD).map(|folder| Path::new(folder.trim_end()).to_path_buf())
+}
+
+/// What a script of this folder writes.
+fn run(script: &str) -> Result<String, String> {
+    let output = Command::new(script)
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| format!("cannot run {BUILD}: {error}"))?;
+        .map_err(|error| format!("cannot run {script}: {error}"))?;
     if !output.status.success() {
         return Err(format!(
-            "{BUILD} failed and said why on stderr; run it again once that is put right"
+            "{script} failed and said why on stderr; run it again once that is put right"
         ));
     }
-    let folder = String::from_utf8_lossy(&output.stdout);
-    Ok(Path::new(folder.trim_end()).to_path_buf())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

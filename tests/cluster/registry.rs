@@ -1,0 +1,169 @@
+//! A registry that demands credentials: the real docker-registry on loopback, with skopeo in the place of
+//! the kubelet, which pulls with the docker config of a pull secret.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    copying::docker_config,
+    eventually::eventually,
+    oci_layout::OciLayout,
+    plain_http, ports, programs,
+    supervised::{Program, Supervised},
+};
+
+/// The user of [`docker_config`].
+pub const USER: &str = "user";
+const REPOSITORY: &str = "team/app";
+const START: Duration = Duration::from_secs(20);
+
+/// The running registry, with one image. Dropping it ends it and removes all that it stored.
+pub struct Registry {
+    port: u16,
+    image: OciLayout,
+    process: Supervised,
+    folder: TempDir,
+}
+
+impl Registry {
+    /// Starts one that takes this password of [`USER`], and pushes an image to it.
+    pub async fn start(password: &str) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+        let port = ports::free();
+        let at = |name: &str| folder.path().join(name);
+        let config = at("config.yml");
+        let content = configuration(folder.path(), port);
+        fs::write(&config, content).expect("the registry's configuration is written");
+        fs::write(at("htpasswd"), htpasswd(password)).expect("the registry's users are written");
+        let process = Supervised::start(&Program {
+            command: vec![
+                programs::of_registry("docker-registry").into(),
+                "serve".into(),
+                config.into(),
+            ],
+            environment: vec![],
+            log: at("log"),
+            scratch: at("storage"),
+        });
+        let image = OciLayout::write(&at("image"));
+        let mut registry = Self { port, image, process, folder };
+        registry.becomes_ready().await;
+        registry.push(password);
+        registry
+    }
+
+    /// Its name in images and docker configs.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it keeps all that it has.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Takes this password of [`USER`] from now on, and no other.
+    pub fn change_password(&self, password: &str) {
+        // In one step: the registry reads the file when its time has changed.
+        let next = self.at("htpasswd.next");
+        fs::write(&next, htpasswd(password)).expect("the registry's users are written");
+        fs::rename(next, self.at("htpasswd")).expect("the registry's users are replaced");
+    }
+
+    /// Pulls the image with this docker config, which is the content of a pull secret, and looks whether
+    /// it is the one that was pushed. The `Err` is what the puller says.
+    pub fn pull(&self, docker_config: &[u8]) -> Result<(), String> {
+        let pulled = self.at("pulled");
+        let _ = fs::remove_dir_all(&pulled);
+        let to = format!("dir:{}", pulled.display());
+        self.copy(docker_config, "--src-tls-verify=false", &self.reference(), &to)?;
+        let layer = fs::read(pulled.join(self.image.layer_digest()));
+        let layer = layer.unwrap_or_else(|error| panic!("the pulled layer: {error}"));
+        assert_eq!(layer, self.image.layer(), "the pulled layer is the one that was pushed");
+        Ok(())
+    }
+
+    /// Pulling with this docker config must be refused for want of a credential.
+    pub fn refuses(&self, docker_config: &[u8]) {
+        let answer = self.pull(docker_config);
+        let refusal = answer.expect_err("the registry opens to whom it should refuse");
+        assert!(refusal.contains("unauthorized: authentication required"), "{refusal}");
+    }
+
+    fn push(&self, password: &str) {
+        let from = format!("oci:{}", self.at("image").display());
+        let config = docker_config(&self.host(), password);
+        self.copy(config.as_bytes(), "--dest-tls-verify=false", &from, &self.reference())
+            .unwrap_or_else(|error| panic!("pushing the image: {error}"));
+    }
+
+    fn copy(&self, config: &[u8], plain: &str, from: &str, to: &str) -> Result<(), String> {
+        let authfile = self.at("auth.json");
+        fs::write(&authfile, config).expect("the docker config is written");
+        let output = Command::new(programs::of_registry("skopeo"))
+            .args(["--insecure-policy", "copy", "--preserve-digests", plain, "--authfile"])
+            .arg(&authfile)
+            .args([from, to])
+            // No docker config of whoever runs the tests.
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("DOCKER_CONFIG")
+            .output()
+            .unwrap_or_else(|error| panic!("skopeo: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then_some(()).ok_or(said)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn reference(&self) -> String {
+        format!("docker://{}/{REPOSITORY}:1", self.host())
+    }
+
+    async fn becomes_ready(&mut self) {
+        eventually("the registry to ask for credentials", START, async || {
+            if let Some(status) = self.process.exited() {
+                panic!("the registry ended ({status}): {}", self.process.log_tail());
+            }
+            let answer = plain_http::get(self.port, "/v2/").await?;
+            (answer.status == 401).then_some(()).ok_or(format!("{answer:?}"))
+        })
+        .await;
+    }
+}
+
+fn configuration(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "version: 0.1\n\
+         storage: {{filesystem: {{rootdirectory: '{folder}/storage'}}}}\n\
+         http: {{addr: '127.0.0.1:{port}', secret: tests}}\n\
+         auth: {{htpasswd: {{realm: tests, path: '{folder}/htpasswd'}}}}\n"
+    )
+}
+
+/// A file of users with [`USER`] alone.
+fn htpasswd(password: &str) -> Vec<u8> {
+    let mut child = Command::new(programs::of_registry("htpasswd"))
+        .args(["-i", "-n", "-B", "-C", "4", USER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("htpasswd: {error}"));
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    writeln!(stdin, "{password}").unwrap_or_else(|error| panic!("htpasswd reads: {error}"));
+    drop(stdin);
+    let output = child.wait_with_output().expect("htpasswd ends");
+    assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
