@@ -124,7 +124,7 @@ impl Copier {
                 match parsed {
                     Ok(parsed) => {
                         self.report.configured(&parsed.config);
-                        self.state.grants.set_written(Arc::new(parsed.config));
+                        self.state.grants.set_written(parsed.config);
                         self.recheck_all();
                     }
                     Err(reason) => self.report.refused(&reason),
