@@ -257,7 +257,7 @@ mod tests {
             entry.namespaces.decide(name, Some(&labels.into_iter().collect())).is_ok()
         };
         assert!(granted.iter().all(is_granted), "{annotation}");
-        assert!(!denied.iter().any(|name| is_granted(&name)), "{annotation}");
+        assert!(!denied.iter().any(is_granted), "{annotation}");
     }
 
     #[rstest]

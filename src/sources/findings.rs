@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
     /// What it is about.
-    #[serde(rename = "reason", serialize_with = "reason")]
+    #[serde(rename = "reason")]
     pub kind: FindingKind,
     /// The source.
     pub source: Box<str>,
@@ -55,8 +55,10 @@ impl FindingKind {
     }
 }
 
-fn reason<S: Serializer>(kind: &FindingKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.reason())
+impl Serialize for FindingKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.reason())
+    }
 }
 
 /// All findings, in the order of the entries.

@@ -92,7 +92,7 @@ impl Grants {
         };
         self.published = published;
         if is_first {
-            let secrets = last.as_ref().map(Clone::clone).unwrap_or_default();
+            let secrets = last.clone().unwrap_or_default();
             self.sharing = Some(Sharing { secrets, findings: Vec::new() });
             self.refresh();
         }
