@@ -12,6 +12,7 @@ mod grants;
 mod intake;
 mod job;
 mod lists;
+mod once;
 mod options;
 mod pace;
 mod progress;
