@@ -128,7 +128,11 @@ impl Copier {
             Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
                 let key = self.key_of(&object);
                 self.lists.copies.add(key.clone());
-                self.state.set_copy(&key, Copy::of(&object.metadata));
+                let copy = Copy::of(&object.metadata);
+                let is_undone = copy.is_ours() && copy.is_changed;
+                if self.state.set_copy(&key, copy) && is_undone {
+                    self.undone(&key);
+                }
                 self.recheck(key.namespace);
             }
             Ok(watcher::Event::InitDone) => {
@@ -138,6 +142,9 @@ impl Copier {
             }
             Ok(watcher::Event::Delete(object)) => {
                 let key = self.key_of(&object);
+                if self.state.wanted(&key).is_some() {
+                    self.undone(&key);
+                }
                 self.state.remove_copy(&key);
                 self.recheck(key.namespace);
             }

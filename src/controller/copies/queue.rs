@@ -55,6 +55,11 @@ impl Queue {
         }
     }
 
+    /// Makes a copy due then.
+    pub fn add_later(&mut self, key: Key, at: Instant) {
+        self.later.insert((at, key));
+    }
+
     fn is_new(&mut self, key: &Key) -> bool {
         if let Some(again) = self.running.get_mut(key) {
             *again = true;

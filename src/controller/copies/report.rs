@@ -165,6 +165,24 @@ impl Report {
         self.tell([ours, theirs], "SecretInTheWay", &note);
     }
 
+    /// Something else keeps undoing a copy.
+    pub fn contested(&self, key: &Key, wanted: Option<&Wanted>) {
+        let Key { namespace, name } = key;
+        let note = format!(
+            "something keeps changing or deleting the copy {namespace}/{name}: it is put right ever later; find what does, or give the entry another name in pullSecrets"
+        );
+        let theirs = reference("Secret", namespace, name);
+        let source = wanted.map(|wanted| &*wanted.source).unwrap_or_default();
+        let ours = reference("Secret", &self.options.namespace, source);
+        self.tell([ours, theirs], "CopyContested", &note);
+    }
+
+    /// Tells how many contests there are.
+    pub fn contests(&self, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.copies.copies.of(CopyState::Contested).set(count);
+    }
+
     /// Tells how many there are.
     pub fn count(&self, state: &State, queue: &Queue, is_decided: bool) {
         let counts = state.counts();
@@ -198,6 +216,7 @@ impl Drop for Report {
             CopyState::WithoutSource,
             CopyState::Retained,
             CopyState::Failed,
+            CopyState::Contested,
         ] {
             self.metrics.copies.copies.of(kind).set(0);
         }

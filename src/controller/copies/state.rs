@@ -74,19 +74,22 @@ impl State {
         self.foreign.retain(|key| *key.namespace != *name);
     }
 
-    /// Takes a Secret under the label of copies. One of our own namespace is never one.
-    pub fn set_copy(&mut self, key: &Key, copy: Copy) {
+    /// Takes a Secret under the label of copies, and says whether this version is new. One of our own
+    /// namespace is never a copy.
+    pub fn set_copy(&mut self, key: &Key, copy: Copy) -> bool {
         if *key.namespace == *self.own_namespace {
-            return;
+            return false;
         }
         if copy.is_ours() {
             self.foreign.remove(key);
         }
         let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
         // Of the same version more may be known than its metadata says.
-        if copies.get(&key.name).is_none_or(|known| known.version != copy.version) {
+        let is_new = copies.get(&key.name).is_none_or(|known| known.version != copy.version);
+        if is_new {
             copies.insert(Arc::clone(&key.name), self.once.copy(copy));
         }
+        is_new
     }
 
     /// Takes a copy that was looked at, or written, just now.
