@@ -173,7 +173,7 @@ impl Copier {
         match event {
             Ok(watcher::Event::Init) => self.lists.copies.begin(),
             Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                let key = key_of(&object);
+                let key = self.key_of(&object);
                 self.lists.copies.add(key.clone());
                 self.state.set_copy(&key, Copy::of(&object.metadata));
                 self.recheck(key.namespace);
@@ -184,12 +184,16 @@ impl Copier {
                 self.recheck_all();
             }
             Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(&object);
+                let key = self.key_of(&object);
                 self.state.remove_copy(&key);
                 self.recheck(key.namespace);
             }
             Err(error) => self.report.watch_failed("copies", &reason_of(&error)),
         }
+    }
+
+    fn key_of(&mut self, object: &PartialObjectMeta<Secret>) -> Key {
+        self.state.once.key(&object.namespace().unwrap_or_default(), &object.name_any())
     }
 
     /// Takes what came of a copy.
@@ -279,9 +283,4 @@ impl Copier {
             self.report.count(&self.state, &self.queue, self.rechecks.is_empty());
         }
     }
-}
-
-fn key_of(object: &PartialObjectMeta<Secret>) -> Key {
-    let namespace = object.namespace().unwrap_or_default();
-    Key { namespace: namespace.into(), name: object.name_any().into() }
 }

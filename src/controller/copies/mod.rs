@@ -11,6 +11,7 @@ mod decide;
 mod findings;
 mod job;
 mod lists;
+mod once;
 mod options;
 mod pace;
 mod queue;

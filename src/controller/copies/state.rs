@@ -9,6 +9,7 @@ use super::copy::{Copy, Wanted};
 use super::counts::Counts;
 use super::decide::{Action, decide};
 use super::job::{Grant, Job};
+use super::once::Once;
 use super::queue::Key;
 use super::sources::Sources;
 use super::wanted::{WantedCopies, wanted};
@@ -18,6 +19,7 @@ use crate::config::{Config, Labels};
 type Copies = BTreeMap<Arc<str>, Copy>;
 
 /// All that is known.
+#[derive(Default)]
 pub struct State {
     own_namespace: String,
     /// The configuration in force; without one nothing is done.
@@ -28,6 +30,8 @@ pub struct State {
     copies: HashMap<Arc<str>, Copies>,
     /// Secrets that are not ours where a copy is wanted, as they were met.
     foreign: HashSet<Key>,
+    /// What they have in common.
+    pub once: Once,
 }
 
 struct Namespace {
@@ -48,14 +52,7 @@ pub struct Due {
 impl State {
     /// Nothing is known yet.
     pub fn new(own_namespace: String) -> Self {
-        Self {
-            own_namespace,
-            config: None,
-            sources: Sources::default(),
-            namespaces: HashMap::new(),
-            copies: HashMap::new(),
-            foreign: HashSet::new(),
-        }
+        Self { own_namespace, ..Self::default() }
     }
 
     /// The configuration in force.
@@ -76,7 +73,7 @@ impl State {
             is_terminating: metadata.deletion_timestamp.is_some(),
             wanted,
         };
-        self.namespaces.insert(name.into(), namespace);
+        self.namespaces.insert(self.once.text(name), namespace);
     }
 
     /// A namespace is gone, with all in it.
@@ -97,14 +94,15 @@ impl State {
         let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
         // Of the same version more may be known than its metadata says.
         if copies.get(&key.name).is_none_or(|known| known.version != copy.version) {
-            copies.insert(Arc::clone(&key.name), copy);
+            copies.insert(Arc::clone(&key.name), self.once.copy(copy));
         }
     }
 
     /// Takes a copy that was looked at, or written, just now.
     pub fn confirm_copy(&mut self, key: &Key, copy: Copy) {
         self.foreign.remove(key);
-        self.copies.entry(Arc::clone(&key.namespace)).or_default().insert(key.name.clone(), copy);
+        let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
+        copies.insert(key.name.clone(), self.once.copy(copy));
     }
 
     /// There is none.
@@ -140,6 +138,7 @@ impl State {
             });
         }
         self.copies.retain(|_, copies| !copies.is_empty());
+        self.once.forget_unused();
     }
 
     /// Every namespace.
@@ -158,8 +157,8 @@ impl State {
             namespace.wanted = WantedCopies::new();
             return due;
         }
-        namespace.wanted =
-            wanted(config, &self.sources, &self.own_namespace, name, &namespace.labels);
+        let wanted = wanted(config, &self.sources, &self.own_namespace, name, &namespace.labels);
+        namespace.wanted = self.once.wanted(wanted);
         let there = self.copies.get(name).into_iter().flat_map(BTreeMap::keys);
         let names: BTreeSet<_> = namespace.wanted.keys().chain(there).cloned().collect();
         let keys = names.into_iter().map(|copy| Key { namespace: name.clone(), name: copy });
@@ -215,7 +214,7 @@ impl State {
 
     /// What is wanted of a copy.
     pub fn wanted(&self, key: &Key) -> Option<&Wanted> {
-        self.namespaces.get(&key.namespace)?.wanted.get(&key.name)
+        self.namespaces.get(&key.namespace)?.wanted.get(&key.name).map(Arc::as_ref)
     }
 
     /// Whether a copy is to be made.
@@ -249,7 +248,7 @@ impl State {
             for copy in namespace.wanted.keys().chain(unwanted) {
                 let key = Key { namespace: name.clone(), name: copy.clone() };
                 let found = there.and_then(|copies| copies.get(copy));
-                look(&key, namespace.wanted.get(copy), found, &self.action(&key));
+                look(&key, namespace.wanted.get(copy).map(Arc::as_ref), found, &self.action(&key));
             }
         }
     }
