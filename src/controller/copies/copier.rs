@@ -268,7 +268,12 @@ impl Copier {
             let Some(namespace) = self.rechecks.pop_front() else { return };
             self.rechecked.remove(&namespace);
             let due = self.state.recheck(&namespace);
+            // A source may have thousands of copies: a new namespace does not wait for them, nor does a
+            // grant that is gone.
             for key in due.work {
+                self.queue.add_first(key, now);
+            }
+            for key in due.updates {
                 self.queue.add(key, now);
             }
             for key in due.in_the_way {

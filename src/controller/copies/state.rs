@@ -45,6 +45,8 @@ struct Namespace {
 pub struct Due {
     /// Copies that there is work on.
     pub work: Vec<Key>,
+    /// Copies that are there, and to be put right.
+    pub updates: Vec<Key>,
     /// Copies where a Secret that is not ours has the name, which is news.
     pub in_the_way: Vec<Key>,
 }
@@ -164,6 +166,7 @@ impl State {
         let keys = names.into_iter().map(|copy| Key { namespace: name.clone(), name: copy });
         for key in keys {
             match self.action(&key) {
+                Action::Update(_) => due.updates.push(key),
                 action if action.is_work() => due.work.push(key),
                 Action::Foreign if self.wanted(&key).is_some() => due.in_the_way.push(key),
                 _ => {}
