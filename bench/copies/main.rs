@@ -39,6 +39,7 @@ async fn main() -> Result<()> {
     pullpass::tls::install_provider();
     let machine = Machine::look();
     let mut bench = Bench::start(&options).await?;
+    let versions = bench.versions().await?;
     let mut figures = Figures::default();
     for (stage, &namespaces) in options.sizes.iter().enumerate() {
         bench.grow_to(namespaces, &mut figures).await?;
@@ -47,13 +48,15 @@ async fn main() -> Result<()> {
             let rotations = if stage == 0 { options.rotations } else { 1 };
             bench.rotations(rotations, &mut figures).await?;
         }
+        if stage == 1 {
+            bench.newcomers_during_rotation(&mut figures).await?;
+        }
         if stage == 0 {
             bench.newcomers(&options, &mut figures).await?;
             bench.bystanders(options.bystanders, &mut figures).await?;
             bench.newcomers(&options, &mut figures).await?;
         }
     }
-    let versions = bench.versions().await?;
     bench.end().await?;
     let section = section(&options.command, &machine, &versions, &figures);
     println!("\n{section}");

@@ -83,6 +83,11 @@ impl Observer {
         found(&self.seen.borrow()).1.with_context(|| format!("{namespace} has no copy"))
     }
 
+    /// How many copies have this mark.
+    pub fn count(&self, mark: &str) -> usize {
+        self.seen.borrow().by_mark.get(mark).copied().unwrap_or_default().0
+    }
+
     async fn wait(&mut self, deadline: Duration, is_so: impl FnMut(&Seen) -> bool) -> Result<()> {
         let waited = timeout(deadline, self.seen.wait_for(is_so)).await;
         let waited = waited.with_context(|| format!("waited {deadline:?}"))?;

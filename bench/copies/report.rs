@@ -25,6 +25,7 @@ pub struct Figures {
 /// Restarts.
 pub struct RestartFigure {
     pub namespaces: usize,
+    pub bystanders: usize,
     /// With nothing to do.
     pub idle: Vec<Requests>,
     /// From the start until a namespace that was made meanwhile had its copies.
@@ -35,10 +36,10 @@ pub struct RestartFigure {
 pub struct NewcomerFigure {
     pub present: usize,
     pub bystanders: usize,
-    pub one_by_one: Vec<f64>,
-    pub at_once: Vec<f64>,
-    /// For those one by one.
-    pub requests: Requests,
+    pub how: &'static str,
+    pub times: Vec<f64>,
+    /// For all of them, if there was nothing else.
+    pub requests: Option<Requests>,
 }
 
 /// Rotations of one source.
@@ -81,12 +82,13 @@ fn restarts(figures: &[RestartFigure]) -> String {
     let mut text = String::from(
         "\n### Restart\n\nAim: no write. `back at work` is the time from the start of the process until a namespace that was made \
          while none ran has its copies: median (least to greatest).\n\n\
-         | namespaces | restarts | writes of Secrets | other writes | requests | back at work |\n|---|---|---|---|---|---|\n",
+         | namespaces | Secrets of others | restarts | writes of Secrets | other writes | requests | back at work |\n|---|---|---|---|---|---|---|\n",
     );
-    for RestartFigure { namespaces, idle, times } in figures {
+    for RestartFigure { namespaces, bystanders, idle, times } in figures {
         let most = |count: fn(&Requests) -> usize| idle.iter().map(count).max().unwrap_or_default();
         let cells = [
             thousands(*namespaces),
+            thousands(*bystanders),
             idle.len().to_string(),
             most(Requests::writes_of_secrets).to_string(),
             most(Requests::other_writes).to_string(),
@@ -96,38 +98,33 @@ fn restarts(figures: &[RestartFigure]) -> String {
         text.push_str(&row(&cells));
     }
     text.push_str("\nThe requests of one restart:\n\n");
-    for RestartFigure { namespaces, idle, .. } in figures {
-        if let Some(requests) = idle.last() {
-            text.push_str(&format!("- {} namespaces: {requests}\n", thousands(*namespaces)));
-        }
-    }
+    text.push_str(&requests_by_size(figures.iter().map(|f| (f.namespaces, f.idle.last()))));
     text
 }
 
 fn newcomers(figures: &[NewcomerFigure]) -> String {
     let mut text = format!(
         "\n### A new namespace\n\nFrom the answer to its creation until it has all {ENTRIES} copies. Aim: a p99 under 250 ms, one by one. \
-         One by one is one every 100 ms. At once, the pace shows that the controller keeps: 200 copies, then 100 a second.\n\n\
+         One by one is one every 100 ms, during a rotation one every 250 ms. At once, the pace shows that the controller keeps: 200 \
+         copies, then 100 a second.\n\n\
          | namespaces before | Secrets of others | new | p50 | p99 | greatest |\n|---|---|---|---|---|---|\n"
     );
-    for figure in figures {
-        for (how, times) in [("one by one", &figure.one_by_one), ("at once", &figure.at_once)] {
-            let sample: Sample = times.iter().copied().collect();
-            let cells = [
-                thousands(figure.present),
-                thousands(figure.bystanders),
-                format!("{} {how}", sample.count()),
-                seconds(sample.median()),
-                seconds(sample.percentile(99.0)),
-                seconds(sample.greatest()),
-            ];
-            text.push_str(&row(&cells));
-        }
+    for NewcomerFigure { present, bystanders, how, times, .. } in figures {
+        let sample: Sample = times.iter().copied().collect();
+        let cells = [
+            thousands(*present),
+            thousands(*bystanders),
+            format!("{} {how}", sample.count()),
+            seconds(sample.median()),
+            seconds(sample.percentile(99.0)),
+            seconds(sample.greatest()),
+        ];
+        text.push_str(&row(&cells));
     }
-    for figure in figures.iter().take(1) {
-        let each = figure.requests.for_each(figure.one_by_one.len());
-        text.push_str(&format!("\nRequests for each new namespace: {each}.\n"));
-    }
+    let each = figures
+        .iter()
+        .find_map(|figure| Some(figure.requests.as_ref()?.for_each(figure.times.len())));
+    text.push_str(&format!("\nRequests for each new namespace: {}.\n", each.unwrap_or_default()));
     text
 }
 
@@ -152,6 +149,8 @@ fn rotations(figures: &[RotationFigure]) -> String {
         ];
         text.push_str(&row(&cells));
     }
+    text.push_str("\nThe requests of one rotation:\n\n");
+    text.push_str(&requests_by_size(figures.iter().map(|f| (f.namespaces, f.requests.last()))));
     text
 }
 
@@ -174,6 +173,13 @@ fn memory(figures: &[MemoryFigure]) -> String {
         text.push_str(&row(&cells));
     }
     text
+}
+
+fn requests_by_size<'a>(of: impl Iterator<Item = (usize, Option<&'a Requests>)>) -> String {
+    let line = |(namespaces, requests): (usize, Option<&Requests>)| {
+        Some(format!("- {} namespaces: {}\n", thousands(namespaces), requests?))
+    };
+    of.filter_map(line).collect()
 }
 
 fn row(cells: &[String]) -> String {

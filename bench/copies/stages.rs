@@ -24,6 +24,9 @@ use crate::{
 const SOON: Duration = Duration::from_mins(3);
 /// One new namespace after another: half of the pace that the controller keeps.
 const BETWEEN: Duration = Duration::from_millis(100);
+/// The same during a rotation, for so many.
+const BETWEEN_ROTATED: Duration = Duration::from_millis(250);
+const ROTATED: usize = 20;
 /// After so long the controller may begin its full burst again.
 const REST: Duration = Duration::from_secs(3);
 /// By when the audit log has what was answered.
@@ -78,7 +81,8 @@ impl Bench {
         for _ in 0..count {
             times.push(self.restart_with_a_namespace_more().await?);
         }
-        figures.restarts.push(RestartFigure { namespaces, idle, times });
+        let bystanders = self.bystanders;
+        figures.restarts.push(RestartFigure { namespaces, bystanders, idle, times });
         Ok(())
     }
 
@@ -133,27 +137,46 @@ impl Bench {
         let present = self.cluster.namespaces;
         sleep(REST).await;
         let window = self.window();
-        let mut tick = interval(BETWEEN);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut one_by_one = Vec::new();
-        for _ in 0..options.one_by_one {
-            tick.tick().await;
-            one_by_one.push(self.newcomer().await?);
-        }
+        let one_by_one = self.newcomers_every(BETWEEN, options.one_by_one).await?;
         let requests = self.settled(&window, options.one_by_one).await;
         sleep(REST).await;
         let at_once = self.newcomers_at_once(options.at_once).await?;
         eprintln!("{} new namespaces: {requests}", one_by_one.len());
         self.controller.has_in_place(self.copies()).await;
         let bystanders = self.bystanders;
-        figures.newcomers.push(NewcomerFigure {
-            present,
-            bystanders,
-            one_by_one,
-            at_once,
-            requests,
-        });
+        for (how, times, requests) in
+            [("one by one", one_by_one, Some(requests)), ("at once", at_once, None)]
+        {
+            figures.newcomers.push(NewcomerFigure { present, bystanders, how, times, requests });
+        }
         Ok(())
+    }
+
+    /// The same while a source is rotated.
+    pub async fn newcomers_during_rotation(&mut self, figures: &mut Figures) -> Result<()> {
+        let (present, bystanders) = (self.cluster.namespaces, self.bystanders);
+        self.version += 1;
+        let mark = self.cluster.write_source(1, self.version).await?;
+        let times = self.newcomers_every(BETWEEN_ROTATED, ROTATED).await?;
+        let has_ended = self.observer.count(&mark) == self.cluster.namespaces;
+        ensure!(!has_ended, "the rotation has ended before the last new namespace");
+        self.observer.marked(&mark, self.cluster.namespaces, SOON).await?;
+        self.controller.has_in_place(self.copies()).await;
+        eprintln!("new namespaces during a rotation: {times:?}");
+        let how = "during a rotation";
+        figures.newcomers.push(NewcomerFigure { present, bystanders, how, times, requests: None });
+        Ok(())
+    }
+
+    async fn newcomers_every(&mut self, pause: Duration, count: usize) -> Result<Vec<f64>> {
+        let mut tick = interval(pause);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut times = Vec::new();
+        for _ in 0..count {
+            tick.tick().await;
+            times.push(self.newcomer().await?);
+        }
+        Ok(times)
     }
 
     async fn newcomer(&mut self) -> Result<f64> {
@@ -188,9 +211,11 @@ impl Bench {
         .await
     }
 
-    /// Adds Secrets that are not ours, and measures the memory of the process that goes on, and of a
-    /// fresh one.
+    /// Adds Secrets that are not ours, and measures the memory of a fresh process before and after, and
+    /// of the one that went on.
     pub async fn bystanders(&mut self, count: usize, figures: &mut Figures) -> Result<()> {
+        self.restart().await?;
+        self.remember_memory("just started", figures)?;
         let began = Instant::now();
         self.cluster.create_bystanders(count).await?;
         self.bystanders = count;
