@@ -22,7 +22,7 @@ test: control-plane registry ## Run every test, those on a real control plane am
 soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
 	PULLPASS_ROTATIONS=1000 $(CARGO) test --locked --test cluster -- --nocapture rotation_under_load
 
-bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESULTS.md (25 minutes; QUICK=1: within 5, RESULTS=FILE)
+bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESULTS.md (about 15 minutes; QUICK=1: 3; RESULTS=FILE)
 	$(CARGO) bench --locked --bench copies
 
 build: ## Build for development
