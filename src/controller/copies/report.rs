@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{error, info, warn};
 
 use super::copy::{FIELD_MANAGER, Wanted};
+use super::counts::Counts;
 use super::job::Outcome;
 use super::options::CopyOptions;
 use super::queue::{Key, Queue};
@@ -185,7 +186,7 @@ impl Report {
 
     /// Tells how many there are.
     pub fn count(&self, state: &State, queue: &Queue, is_decided: bool) {
-        let counts = state.counts();
+        let counts = Counts::of(state);
         let metrics = &self.metrics.copies;
         for (kind, count) in [
             (CopyState::Wanted, counts.wanted),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use kube::core::ObjectMeta;
 
 use super::copy::{Copy, Wanted};
-use super::counts::Counts;
 use super::decide::{Action, decide};
 use super::grants::Grants;
 use super::job::{Grant, Job};
@@ -219,22 +218,6 @@ impl State {
         matches!(self.action(key), Action::Create(_))
     }
 
-    /// Counts all copies.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        self.each(|_, wanted, _, action| {
-            counts.wanted += usize::from(wanted.is_some());
-            match action {
-                Action::InPlace => counts.in_place += 1,
-                Action::Foreign if wanted.is_some() => counts.foreign += 1,
-                Action::NoSource(_) => counts.without_source += 1,
-                Action::Retained => counts.retained += 1,
-                _ => {}
-            }
-        });
-        counts
-    }
-
     /// Goes through all copies that are wanted or there: what is wanted, what there is, and what is the
     /// matter with it.
     pub fn each(&self, mut look: impl FnMut(&Key, Option<&Wanted>, Option<&Copy>, &Action<'_>)) {
@@ -255,6 +238,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::controller::copies::counts::Counts;
     use crate::controller::copies::grants::Published;
     use crate::sources::Source;
     use serde_json::json;
@@ -299,7 +283,7 @@ registries:
         assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
         state.confirm_copy(&key("team-a"), copy(&state, true));
         assert_eq!(state.recheck(&"team-a".into()).work, []);
-        assert_eq!(state.counts(), Counts { wanted: 1, in_place: 1, ..Counts::default() });
+        assert_eq!(Counts::of(&state), Counts { wanted: 1, in_place: 1, ..Counts::default() });
         state.set_namespace("team-a", ObjectMeta::default());
         assert!(state.job(&key("team-a")).is_none(), "not decided on anew yet");
         state.remove_copy(&key("team-a"));
@@ -315,7 +299,7 @@ registries:
         let due = state.recheck(&"team-a".into());
         assert_eq!((due.work, due.in_the_way), (vec![], vec![]));
         assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
-        assert_eq!(state.counts().foreign, 1);
+        assert_eq!(Counts::of(&state).foreign, 1);
 
         // One that carries our label is told of by the watch.
         namespace(&mut state, "team-b", &json!({}));
