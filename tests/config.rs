@@ -787,6 +787,27 @@ fn not_warned(#[case] entry: &str) {
 }
 
 #[test]
+fn of_entries_that_copy_one_name_from_two_secrets_the_later_is_warned_of() {
+    let entry = |name: &str, rest: &str| {
+        format!(
+            "- {{name: {name}, images: [gcr.io/{name}/*], namespaces: {{names: ['*']}}, {rest}}}\n"
+        )
+    };
+    let found = warnings(
+        &[
+            entry("a", "source: {secret: s}, pullSecrets: [x]"),
+            entry("b", "source: {secret: s}, pullSecrets: [x]"),
+            entry("x", "source: {secret: t}"),
+            entry("c", "source: {secret: t}"),
+        ]
+        .concat(),
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    let expected = "registries[2].source.secret (entry `x`): the entry a brings the same pull secret `x` from the Secret s: where both";
+    assert!(found[0].contains(expected), "{found:?}");
+}
+
+#[test]
 fn warnings_stand_in_the_order_of_the_text() {
     let found = warnings(
         "- {name: a, images: ['*'], pullSecrets: [s, s]}\n- {name: b, images: [gcr.io/p*]}\n",

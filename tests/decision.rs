@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A configuration of these entries, each a YAML flow mapping.
-fn config(scope: &str, entries: &[&str]) -> Config {
+fn config(scope: &str, entries: &[&str]) -> std::sync::Arc<Config> {
     let mut yaml =
         format!("apiVersion: pullpass.io/v1\nkind: Config\nscope: {scope}\nregistries:\n");
     for entry in entries {
@@ -606,7 +606,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec(row, 1..8)
 }
 
-fn config_of(rows: &[Row]) -> Config {
+fn config_of(rows: &[Row]) -> std::sync::Arc<Config> {
     let entries: Vec<_> = rows
         .iter()
         .enumerate()

@@ -20,7 +20,7 @@ fn patch_of(pod: &Value, names: &[&str]) -> Value {
     serde_json::to_value(patch(&PodView::deserialize(pod).unwrap(), names)).unwrap()
 }
 
-fn config() -> Config {
+fn config() -> std::sync::Arc<Config> {
     let yaml = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n\
                 - {name: a, images: [gcr.io/a/*], pullSecrets: [a, shared]}\n\
                 - {name: b, images: [quay.io/*], pullSecrets: [shared, b]}\n\

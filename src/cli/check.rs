@@ -3,9 +3,13 @@
 use super::{
     config_file::{ConfigArgs, ConfigFile},
     diagnostics::Level,
-    output::{ERROR, Format, GOOD, OutputArgs, counted},
+    output::{ERROR, Format, GOOD, OutputArgs, WARNING, counted, printable},
+    sources::SourcesArgs,
 };
-use crate::config::{ConfigError, Parsed, Problem};
+use crate::{
+    config::{ConfigError, Parsed, Problem},
+    sources::Finding,
+};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -18,10 +22,14 @@ Examples:
   pullpass check --config examples/config.yaml
   pullpass check --config configmap.yaml       # the ConfigMap's manifest does as well
   kubectl -n pullpass-system get configmap pullpass -o yaml | pullpass check --config -
+  pullpass check --config config.yaml --sources secrets.yaml
+  kubectl -n pullpass-system get secrets -o yaml | pullpass check --config config.yaml --sources -
   pullpass check --config config.yaml -o json | jq '.errors[].hint'")]
 pub struct Check {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    sources: SourcesArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -33,37 +41,55 @@ struct CheckReport<'a> {
     valid: bool,
     errors: &'a [Problem],
     warnings: &'a [Problem],
+    /// What is wrong with the Secrets of `--sources`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<&'a [Finding]>,
 }
 
 impl Check {
-    /// Exit code 0 if the configuration is valid, 1 if it is refused.
+    /// Exit code 0 if the configuration is valid and each source can be copied, 1 if not.
     pub fn run(&self) -> Result<ExitCode> {
+        self.sources.refuse_stdin_twice("check", &[("--config", self.config.is_stdin())])?;
         let file = self.config.read()?;
         let parsed = file.parse();
+        let sourced = match &parsed {
+            Ok(parsed) => self.sources.load(&parsed.config)?,
+            Err(_) => None,
+        };
+        let findings = sourced.as_ref().map(|sourced| &sourced.findings[..]);
         match self.output.output {
-            Format::Json => print_json(&file, &parsed)?,
-            Format::Text => print_text(&file, &parsed)?,
+            Format::Json => print_json(&file, &parsed, findings)?,
+            Format::Text => print_text(&file, &parsed, findings)?,
         }
-        Ok(match parsed {
-            Ok(_) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+        let is_copied = !findings.into_iter().flatten().any(|found| found.kind.is_error());
+        Ok(match parsed.is_ok() && is_copied {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
         })
     }
 }
 
-fn print_json(file: &ConfigFile, parsed: &Result<Parsed, ConfigError>) -> Result<()> {
+fn print_json(
+    file: &ConfigFile,
+    parsed: &Result<Parsed, ConfigError>,
+    sources: Option<&[Finding]>,
+) -> Result<()> {
     let (errors, warnings): (&[Problem], &[Problem]) = match parsed {
         Ok(parsed) => (&[], &parsed.warnings),
         Err(error) => (&error.problems, &[]),
     };
-    let report = CheckReport { file: &file.name, valid: parsed.is_ok(), errors, warnings };
+    let report = CheckReport { file: &file.name, valid: parsed.is_ok(), errors, warnings, sources };
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &report)?;
     writeln!(out)?;
     Ok(())
 }
 
-fn print_text(file: &ConfigFile, parsed: &Result<Parsed, ConfigError>) -> Result<()> {
+fn print_text(
+    file: &ConfigFile,
+    parsed: &Result<Parsed, ConfigError>,
+    sources: Option<&[Finding]>,
+) -> Result<()> {
     let mut out = anstream::stdout().lock();
     match parsed {
         Ok(Parsed { config, warnings }) => {
@@ -74,6 +100,16 @@ fn print_text(file: &ConfigFile, parsed: &Result<Parsed, ConfigError>) -> Result
             };
             let warnings = counted(warnings.len(), "warning");
             writeln!(out, "{}: {GOOD}valid{GOOD:#}: {entries}, {warnings}", file.name)?;
+            for finding in sources.into_iter().flatten() {
+                let (style, word) = match finding.kind.is_error() {
+                    true => (ERROR, "error"),
+                    false => (WARNING, "warning"),
+                };
+                writeln!(out, "sources: {style}{word}{style:#}: {}", printable(&finding.note))?;
+            }
+            if sources.is_some_and(<[Finding]>::is_empty) {
+                writeln!(out, "sources: {GOOD}in order{GOOD:#}")?;
+            }
         }
         Err(error) => {
             write!(out, "{}", file.diagnostics(Level::Error, &error.problems))?;

@@ -8,7 +8,7 @@ use super::{
 use crate::config::{self, CONFIG_KEY, Config, ConfigError, Parsed, Problem};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// `--config`.
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ impl ConfigArgs {
     }
 
     /// Reads and compiles the configuration; the error has every problem.
-    pub fn load(&self) -> Result<Config> {
+    pub fn load(&self) -> Result<Arc<Config>> {
         let file = self.read()?;
         match file.parse() {
             Ok(parsed) => Ok(parsed.config),

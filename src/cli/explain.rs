@@ -2,11 +2,13 @@
 
 use super::{
     config_file::ConfigArgs,
+    credentials::credentials,
     explanation::{Explanation, PodExplanation},
     input,
     manifests::{Document, Manifests},
     namespace::NamespaceArgs,
     output::{Format, OutputArgs},
+    sources::{Sourced, SourcesArgs},
     usage_error,
 };
 use crate::{
@@ -26,6 +28,7 @@ use std::{
 Examples:
   pullpass explain --config examples/config.yaml -f examples/deployment.yaml -n team-a
   pullpass explain --config config.yaml -f pod.yaml --namespace-labels tier=paid,team=web
+  pullpass explain --config config.yaml --sources secrets.yaml -f pod.yaml
   kubectl get deployment web -o yaml | pullpass explain --config config.yaml -f - -o json")]
 pub struct Explain {
     #[command(flatten)]
@@ -33,6 +36,8 @@ pub struct Explain {
     /// Pods or workloads, as `inject` takes them; `-` reads standard input.
     #[arg(short, long, value_name = "FILE", env = "PULLPASS_FILENAME")]
     filename: PathBuf,
+    #[command(flatten)]
+    sources: SourcesArgs,
     #[command(flatten)]
     namespace: NamespaceArgs,
     #[command(flatten)]
@@ -48,10 +53,14 @@ impl Explain {
                 "--config and -f cannot both come from standard input",
             ));
         }
+        let stdin = [("--config", self.config.is_stdin()), ("-f", input::is_stdin(&self.filename))];
+        self.sources.refuse_stdin_twice("explain", &stdin)?;
         let config = self.config.load()?;
+        let sourced = self.sources.load(&config)?;
+        let config = sourced.as_ref().map_or(&config, |sourced| &sourced.config);
         let text = input::read_text(&self.filename, "the manifests", "-f")?;
         let explanation = self
-            .explain(&config, &text)
+            .explain(config, sourced.as_ref(), &text)
             .with_context(|| format!("failed to explain `{}`", input::name_of(&self.filename)))?;
         let what = "failed to write the explanation";
         match self.output.output {
@@ -64,11 +73,16 @@ impl Explain {
         }
     }
 
-    fn explain(&self, config: &Config, text: &str) -> Result<Explanation> {
+    fn explain(
+        &self,
+        config: &Config,
+        sourced: Option<&Sourced>,
+        text: &str,
+    ) -> Result<Explanation> {
         let manifests = Manifests::read(text)?;
         let mut pods = Vec::new();
         for document in manifests.documents() {
-            self.document(config, document, &mut pods)?;
+            self.document(config, sourced, document, &mut pods)?;
         }
         Ok(Explanation { mode: config.mode, pods })
     }
@@ -76,6 +90,7 @@ impl Explain {
     fn document(
         &self,
         config: &Config,
+        sourced: Option<&Sourced>,
         document: &Document,
         pods: &mut Vec<PodExplanation>,
     ) -> Result<()> {
@@ -88,6 +103,8 @@ impl Explain {
                 decide(config, &pod, Namespace { name, labels: self.namespace.labels() });
             let mut explanation = PodExplanation::new(config, &pod, &decision);
             explanation.document = document.number;
+            explanation.credentials =
+                sourced.map(|sourced| credentials(sourced, &pod, &decision)).unwrap_or_default();
             explanation.object.clone_from(&workload.title);
             name.clone_into(&mut explanation.namespace);
             explanation.namespace_source = self.namespace.source_of(&workload).to_string();

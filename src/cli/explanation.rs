@@ -2,6 +2,7 @@
 
 use super::{
     answer::nearest,
+    credentials::CredentialExplanation,
     output::{FAINT, GOOD, HINT, TITLE, WARNING, counted, printable},
 };
 use crate::{
@@ -40,6 +41,9 @@ pub struct PodExplanation {
     pub report: Report,
     /// The entries of which no pattern matches an image.
     pub unmatched: Vec<String>,
+    /// What the sources of the entries that apply have for the images; only with `--sources`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<CredentialExplanation>,
     /// Whether an entry does not apply only because the namespace's labels were not given.
     pub lacks_labels: bool,
 }
@@ -219,7 +223,14 @@ impl PodExplanation {
                 }
             }
             for secret in &entry.pull_secrets {
-                writeln!(f, "      pull secret {}: {}", secret.name, secret.state)?;
+                write!(f, "      pull secret {}: {}", secret.name, secret.state)?;
+                match &entry.source {
+                    Some(source) => writeln!(f, ", a copy of the Secret {source}")?,
+                    None => writeln!(f)?,
+                }
+            }
+            for credential in self.credentials.iter().filter(|it| it.entry == entry.name) {
+                write!(f, "{credential}")?;
             }
         }
         match (self.unmatched.len(), self.report.entries.is_empty()) {

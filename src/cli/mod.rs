@@ -7,6 +7,7 @@ mod completions;
 mod config_file;
 mod config_map;
 mod controller;
+mod credentials;
 mod diagnostics;
 mod explain;
 mod explanation;
@@ -20,6 +21,7 @@ mod output;
 mod process;
 mod reference;
 mod schema;
+mod sources;
 mod status;
 mod webhook;
 

@@ -16,6 +16,7 @@ type List = Spanned<Vec<Spanned<String>>>;
 /// All warnings about a configuration that is in order.
 pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
     let mut warnings = Vec::new();
+    let mut copies = HashMap::new();
     for (position, (registry, entry)) in
         document.registries.value.iter().zip(config.entries()).enumerate()
     {
@@ -33,6 +34,7 @@ pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
             lint.twice(list, names, "pullSecrets");
         }
         lint.trust_in_labels(registry);
+        lint.copies_of_one_name(registry, &mut copies);
     }
     warnings.sort();
     warnings
@@ -116,6 +118,27 @@ impl Lint<'_> {
                 self.warn(item, &format!("{field}[{i}]"), reason, "remove one".into());
             }
         }
+    }
+
+    /// Of two copies of one name a namespace has one.
+    fn copies_of_one_name<'a>(
+        &mut self,
+        registry: &'a Registry,
+        copies: &mut HashMap<Box<str>, (&'a str, &'a str)>,
+    ) {
+        let Some(source) = &registry.source else { return };
+        let Some(pull_secret) = self.entry.pull_secrets.first() else { return };
+        let secret = &source.value.secret;
+        let this = (secret.value.as_str(), registry.name.value.as_str());
+        let (first, earlier) = *copies.entry(pull_secret.clone()).or_insert(this);
+        if first == secret.value {
+            return;
+        }
+        let reason = format!(
+            "the entry {earlier} brings the same pull secret `{pull_secret}` from the Secret {first}: where both are granted, only one of the two is there"
+        );
+        let hint = "give each its own name in `pullSecrets`".to_owned();
+        self.warn(secret, "source.secret", reason, hint);
     }
 
     /// A grant by label is as good as the rule on who may set that label.

@@ -11,6 +11,7 @@ use super::{
 };
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error as YamlError, Options, options};
+use std::sync::Arc;
 
 /// Largest configuration, in bytes. A ConfigMap holds at most 1 MiB.
 pub const MAX_CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -19,7 +20,7 @@ pub const MAX_CONFIG_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Parsed {
     /// The compiled configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Warnings, in the order of their places.
     pub warnings: Vec<Problem>,
 }
@@ -34,7 +35,7 @@ pub fn parse(yaml: &str) -> Result<Parsed, ConfigError> {
         return Err(refuse(text::too_large(yaml.len())));
     }
     let document: Document = deserialize(yaml).map_err(refuse)?;
-    let config = compile::compile(&document)?;
+    let config = Arc::new(compile::compile(&document)?);
     let warnings = lint::lint(&document, &config);
     Ok(Parsed { config, warnings })
 }

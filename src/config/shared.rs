@@ -257,7 +257,7 @@ mod tests {
             entry.namespaces.decide(name, Some(&labels.into_iter().collect())).is_ok()
         };
         assert!(granted.iter().all(is_granted), "{annotation}");
-        assert!(!denied.iter().any(|name| is_granted(&name)), "{annotation}");
+        assert!(!denied.iter().any(is_granted), "{annotation}");
     }
 
     #[rstest]
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn they_come_after_what_is_written() {
         let written = r#"{apiVersion: pullpass.io/v1, kind: Config, scope: optIn, registries: [{name: a, images: ["gcr.io/a/*"]}]}"#;
-        let written = std::sync::Arc::new(config::parse(written).unwrap().config);
+        let written = config::parse(written).unwrap().config;
         let both = written.with(&entries(vec![shared(None)])).unwrap();
         let names: Vec<_> = both.entries().iter().map(|entry| &*entry.name).collect();
         assert_eq!((names, both.scope), (vec!["a", "shared:hub.creds"], config::Scope::OptIn));

@@ -32,6 +32,9 @@ pub struct EntryReport {
     pub images: Vec<ImageReport>,
     /// The pull secrets and what is done about each.
     pub pull_secrets: Vec<SecretReport>,
+    /// The Secret of pullpass-system whose content the pull secret has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// An image that a pattern matches.
@@ -87,6 +90,7 @@ impl EntryReport {
                 .iter()
                 .map(|s| SecretReport { name: s.name.into(), state: s.state.to_string() })
                 .collect(),
+            source: decision.entry.source.as_ref().map(|source| source.secret.to_string()),
         }
     }
 }

@@ -36,8 +36,8 @@ async fn livez(State(admin): State<Admin>) -> Response {
     if still.is_empty() {
         return "ok".into_response();
     }
-    let lines: String = still.iter().map(|what| format!("{what}: stands still\n")).collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
+    let lines: Vec<_> = still.iter().map(|what| format!("{what}: stands still")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, lines.join("\n") + "\n").into_response()
 }
 
 async fn readyz(State(admin): State<Admin>) -> Response {

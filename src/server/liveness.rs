@@ -15,7 +15,7 @@ impl Liveness {
     }
 
     /// This goes on, and is heard of again by then.
-    pub fn expect(&self, what: &'static str, by: Instant) {
+    pub fn due(&self, what: &'static str, by: Instant) {
         self.expected().insert(what, by);
     }
 

@@ -66,7 +66,6 @@ fn conflict(secret: &str, note: String) -> Finding {
 mod tests {
     use super::*;
     use crate::config::{self, SharedSecret, SharedSecrets};
-    use std::sync::Arc;
 
     #[test]
     fn each_meeting_is_told_once() {
@@ -81,7 +80,7 @@ registries:
         let shared = [("one", "z.example/*"), ("three", "a.example/*"), ("two", "docker.io/*")];
         let shared = shared.map(|(name, image)| SharedSecret::new(name, [image.to_owned()], None));
         let shared = SharedSecrets::new(shared.to_vec()).entries().unwrap();
-        let config = Arc::new(config::parse(text).unwrap().config).with(&shared).unwrap();
+        let config = config::parse(text).unwrap().config.with(&shared).unwrap();
         let notes: Vec<_> = conflicts(&config).into_iter().map(|found| found.note).collect();
         let expected = [
             "the Secret one is copied by the entry a,",

@@ -1,20 +1,20 @@
 //! What an administrator should know about sources: those that cannot be used, patterns that no
 //! credential covers, and what shared Secrets meet.
 
-use std::sync::Arc;
-
 use super::conflicts::conflicts;
 use super::{Source, Sources};
 use crate::config::{Config, Entry};
 use crate::credentials::{Coverage, Keyring};
+use serde::{Serialize, Serializer};
 
 /// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// The reason of the Event.
+    /// What it is about.
+    #[serde(rename = "reason")]
     pub kind: FindingKind,
     /// The source.
-    pub source: Arc<str>,
+    pub source: Box<str>,
     /// What is wrong, and what to do.
     pub note: String,
 }
@@ -37,6 +37,11 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// Whether something is not copied for it.
+    pub fn is_error(self) -> bool {
+        matches!(self, Self::Missing | Self::Broken | Self::NotShared | Self::SharedRefused)
+    }
+
     /// The reason of the Event.
     pub fn reason(self) -> &'static str {
         match self {
@@ -47,6 +52,12 @@ impl FindingKind {
             Self::Conflict => "SharedSecretConflict",
             Self::SharedRefused => "SharedSecretsRefused",
         }
+    }
+}
+
+impl Serialize for FindingKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.reason())
     }
 }
 

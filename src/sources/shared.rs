@@ -1,8 +1,9 @@
 //! Which Secrets are shared by label, for which images and namespaces.
 
 use super::{Finding, FindingKind, Share, Source, Sources};
-use crate::config::{SharedNamespaces, SharedSecret};
+use crate::config::{Config, SharedNamespaces, SharedSecret, SharedSecrets};
 use crate::credentials::derive;
+use std::sync::Arc;
 
 /// What is shared by label.
 #[derive(Debug, Default)]
@@ -11,6 +12,18 @@ pub struct Sharing {
     pub secrets: Vec<SharedSecret>,
     /// What was asked for and is not shared.
     pub findings: Vec<Finding>,
+}
+
+impl Sharing {
+    /// The written entries, and those that the shared Secrets stand for.
+    ///
+    /// # Errors
+    /// Why they cannot be one.
+    pub fn joined(&self, written: &Arc<Config>) -> Result<Arc<Config>, String> {
+        let shared = SharedSecrets::new(self.secrets.clone());
+        let entries = shared.entries().map_err(|error| error.brief())?;
+        written.with(&entries).map_err(|error| error.to_string())
+    }
 }
 
 /// Which Secrets are shared by their labels. Of one that is broken now, that which was in force last goes

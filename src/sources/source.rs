@@ -59,6 +59,11 @@ pub enum Source {
 }
 
 impl Source {
+    /// The key of `data` that a Secret of this type has its docker config under; none if it has none.
+    pub fn data_key(secret_type: &str) -> Option<&'static str> {
+        SecretKind::of_type(secret_type).map(SecretKind::data_key)
+    }
+
     /// Reads a Secret of this UID and type as the kubelet would; `data` gives the value of a key.
     pub fn read<'a>(
         uid: &str,

@@ -162,7 +162,6 @@ impl ConfigKeeper {
 
     fn install(&mut self, origin: &str, parsed: Parsed) -> Result<(), String> {
         let Parsed { config, warnings } = parsed;
-        let config = Arc::new(config);
         self.slot.install(&config, self.shared.entries())?;
         for warning in &warnings {
             warn!(origin, "{warning}");

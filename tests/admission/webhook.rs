@@ -55,7 +55,7 @@ impl Webhook {
         let config = Arc::new(ConfigSlot::default());
         if let Some(yaml) = yaml {
             let parsed = config::parse(yaml).expect("the configuration is in order");
-            config.install(&Arc::new(parsed.config), &[]).expect("it can be in force");
+            config.install(&parsed.config, &[]).expect("it can be in force");
         }
         let body = BodyReader::new(&Limits::default(), Arc::clone(&metrics));
         let name = ObjectName::default_config_map();

@@ -7,4 +7,5 @@ mod generated;
 mod inject;
 mod matches;
 mod run;
+mod sources;
 mod usage;

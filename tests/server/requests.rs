@@ -176,15 +176,15 @@ async fn fault_37_what_stands_still_is_not_alive() {
     let mut client = Client::plain(site.admin).await;
     let mut livez = async || client.ask("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let (now, hour) = (Instant::now(), Duration::from_hours(1));
-    site.liveness.expect("a", now + hour);
-    site.liveness.expect("b", now + hour);
+    site.liveness.due("a", now + hour);
+    site.liveness.due("b", now + hour);
     assert_eq!(livez().await.status, 200);
-    site.liveness.expect("b", now);
+    site.liveness.due("b", now);
     let answer = livez().await;
     assert_eq!((answer.status, answer.body.as_str()), (503, "b: stands still\n"));
-    site.liveness.expect("b", now + hour);
+    site.liveness.due("b", now + hour);
     assert_eq!(livez().await.status, 200);
-    site.liveness.expect("a", now);
+    site.liveness.due("a", now);
     site.liveness.forget("a");
     assert_eq!(livez().await.status, 200);
 }

@@ -4,12 +4,6 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
-use kube::ResourceExt;
-use kube::core::PartialObjectMeta;
-use kube::runtime::watcher;
-
-use super::copy::Copy;
 use super::grants::Published;
 use super::job::{Job, Outcome};
 use super::lists::Lists;
@@ -18,11 +12,7 @@ use super::publication::Retry;
 use super::queue::{Key, Queue};
 use super::report::Report;
 use super::state::State;
-use super::watches::{Event, Input};
 use crate::cluster::chance::chance;
-use crate::cluster::single::{Seen, reason_of};
-use crate::cluster::source_secret::{share_of, source_of};
-use crate::config::{self, CONFIG_KEY, SHARED_KEY};
 use crate::controller::request::RequestError;
 use crate::sources::Finding;
 
@@ -46,16 +36,16 @@ pub enum Next {
 
 /// The task's own state.
 pub struct Copier {
-    state: State,
+    pub(super) state: State,
     queue: Queue,
     pace: Pace,
-    lists: Lists,
+    pub(super) lists: Lists,
     /// Namespaces to be decided on anew.
     rechecks: VecDeque<Arc<str>>,
     rechecked: HashSet<Arc<str>>,
-    report: Report,
+    pub(super) report: Report,
     /// The version of the ConfigMap that was told of last.
-    config_version: Option<String>,
+    pub(super) config_version: Option<String>,
     /// What is shared by label is not published before.
     publication: Retry,
     /// Whether sources or the configuration have changed since they were looked through.
@@ -101,136 +91,6 @@ impl Copier {
         Next::At(self.queue.next_retry().map_or(later, |retry| retry.min(later)))
     }
 
-    /// Takes what a watch has told.
-    pub fn take(&mut self, input: Input) {
-        match input {
-            Input::Config(seen) => self.take_config(seen),
-            Input::Shared(seen) => self.take_shared(seen),
-            Input::Namespace(event) => self.take_namespace(event),
-            Input::Source(event) => self.take_source(event),
-            Input::Copy(event) => self.take_copy(event),
-        }
-    }
-
-    fn take_config(&mut self, seen: Seen<ConfigMap>) {
-        match seen {
-            Seen::Object(object) => {
-                if !self.is_news(&object) {
-                    return;
-                }
-                let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
-                let parsed = config::config_text(text.map(String::as_str))
-                    .and_then(|text| config::parse(text).map_err(|error| error.brief()));
-                match parsed {
-                    Ok(parsed) => {
-                        self.report.configured(&parsed.config);
-                        self.state.grants.set_written(Arc::new(parsed.config));
-                        self.recheck_all();
-                    }
-                    Err(reason) => self.report.refused(&reason),
-                }
-            }
-            Seen::Absent => self.report.refused("it does not exist; create it"),
-            Seen::Failed(error) => {
-                self.report.watch_failed("the configuration", &reason_of(&error));
-            }
-        }
-    }
-
-    /// Whether the ConfigMap is not the one that was told of last: each complete list tells of it.
-    fn is_news(&mut self, object: &ConfigMap) -> bool {
-        let version = object.resource_version();
-        let is_news = version.is_none() || version != self.config_version;
-        self.config_version = version;
-        is_news
-    }
-
-    fn take_shared(&mut self, seen: Seen<ConfigMap>) {
-        let published = match seen {
-            Seen::Object(object) => {
-                let text = object.data.and_then(|mut data| data.remove(SHARED_KEY));
-                Published::Text(text)
-            }
-            Seen::Absent => Published::Absent,
-            Seen::Failed(error) => {
-                return self.report.watch_failed("what is published", &reason_of(&error));
-            }
-        };
-        match self.state.grants.set_published(published) {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(reason) => self.report.published_refused(&reason),
-        }
-        self.recheck_all();
-    }
-
-    fn take_namespace(&mut self, event: Event<PartialObjectMeta<Namespace>>) {
-        match event {
-            Ok(watcher::Event::Init) => self.lists.namespaces.begin(),
-            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                let name = object.name_any();
-                self.lists.namespaces.add(name.as_str().into());
-                self.state.set_namespace(&name, object.metadata);
-                self.recheck(name.into());
-            }
-            Ok(watcher::Event::InitDone) => {
-                let listed = self.lists.namespaces.end();
-                self.state.keep_namespaces(&listed);
-            }
-            Ok(watcher::Event::Delete(object)) => self.state.remove_namespace(&object.name_any()),
-            Err(error) => self.report.watch_failed("Namespaces", &reason_of(&error)),
-        }
-    }
-
-    fn take_source(&mut self, event: Event<Secret>) {
-        match event {
-            Ok(watcher::Event::Init) => self.lists.sources.begin(),
-            Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret)) => {
-                let name = secret.name_any();
-                self.lists.sources.add(name.as_str().into());
-                let (source, share) = (source_of(&secret), share_of(&secret));
-                if self.state.grants.set_source(&name, source, share) {
-                    self.recheck_all();
-                }
-            }
-            Ok(watcher::Event::InitDone) => {
-                let listed = self.lists.sources.end();
-                if self.state.grants.keep_sources(|name| listed.contains(name)) {
-                    self.recheck_all();
-                }
-            }
-            Ok(watcher::Event::Delete(secret)) => {
-                if self.state.grants.remove_source(&secret.name_any()) {
-                    self.recheck_all();
-                }
-            }
-            Err(error) => self.report.watch_failed("sources", &reason_of(&error)),
-        }
-    }
-
-    fn take_copy(&mut self, event: Event<PartialObjectMeta<Secret>>) {
-        match event {
-            Ok(watcher::Event::Init) => self.lists.copies.begin(),
-            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                let key = key_of(&object);
-                self.lists.copies.add(key.clone());
-                self.state.set_copy(&key, Copy::of(&object.metadata));
-                self.recheck(key.namespace);
-            }
-            Ok(watcher::Event::InitDone) => {
-                let listed = self.lists.copies.end();
-                self.state.keep_copies(&listed);
-                self.recheck_all();
-            }
-            Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(&object);
-                self.state.remove_copy(&key);
-                self.recheck(key.namespace);
-            }
-            Err(error) => self.report.watch_failed("copies", &reason_of(&error)),
-        }
-    }
-
     /// Takes what came of a copy.
     pub fn finished(&mut self, key: &Key, outcome: Result<Outcome, RequestError>) {
         let now = Instant::now();
@@ -265,7 +125,8 @@ impl Copier {
         self.recheck(Arc::clone(&key.namespace));
     }
 
-    fn recheck(&mut self, namespace: Arc<str>) {
+    /// A namespace is to be decided on anew.
+    pub(super) fn recheck(&mut self, namespace: Arc<str>) {
         if self.rechecked.insert(Arc::clone(&namespace)) {
             self.rechecks.push_back(namespace);
         }
@@ -303,7 +164,8 @@ impl Copier {
         }
     }
 
-    fn recheck_all(&mut self) {
+    /// All are.
+    pub(super) fn recheck_all(&mut self) {
         self.is_audit_due = true;
         for namespace in self.state.namespaces() {
             self.recheck(namespace);
@@ -337,9 +199,4 @@ impl Copier {
             self.report.count(&self.state, &self.queue, self.rechecks.is_empty());
         }
     }
-}
-
-fn key_of(object: &PartialObjectMeta<Secret>) -> Key {
-    let namespace = object.namespace().unwrap_or_default();
-    Key { namespace: namespace.into(), name: object.name_any().into() }
 }

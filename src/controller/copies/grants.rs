@@ -92,7 +92,7 @@ impl Grants {
         };
         self.published = published;
         if is_first {
-            let secrets = last.as_ref().map(Clone::clone).unwrap_or_default();
+            let secrets = last.clone().unwrap_or_default();
             self.sharing = Some(Sharing { secrets, findings: Vec::new() });
             self.refresh();
         }
@@ -107,7 +107,7 @@ impl Grants {
         };
         let sharing = sharing(&self.sources, &last.secrets);
         self.refused = None;
-        match in_force(written, &sharing.secrets) {
+        match sharing.joined(written) {
             Ok(config) => self.in_force = Some(config),
             Err(reason) => {
                 let note = format!(
@@ -145,11 +145,6 @@ impl Grants {
     }
 }
 
-fn in_force(written: &Arc<Config>, shared: &[SharedSecret]) -> Result<Arc<Config>, String> {
-    let entries = SharedSecrets::new(shared.to_vec()).entries().map_err(|error| error.brief())?;
-    written.with(&entries).map_err(|error| error.to_string())
-}
-
 fn parse(text: &str) -> Result<Vec<SharedSecret>, String> {
     let shared = SharedSecrets::parse(text).map_err(|error| error.brief())?;
     Ok(shared.secrets().to_vec())
@@ -170,7 +165,7 @@ registries: [{name: a, images: ["a.example/*"]}]
 
     fn shared(source: Source) -> Grants {
         let mut grants = Grants::default();
-        grants.set_written(Arc::new(config::parse(CONFIG).unwrap().config));
+        grants.set_written(config::parse(CONFIG).unwrap().config);
         grants.set_source("hub", source, Share::of(Some("true"), None));
         grants
     }

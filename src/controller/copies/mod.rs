@@ -9,6 +9,7 @@ mod copy;
 mod counts;
 mod decide;
 mod grants;
+mod intake;
 mod job;
 mod lists;
 mod options;

@@ -25,27 +25,20 @@ impl Progress {
     pub fn new(liveness: Liveness, metrics: Arc<Metrics>) -> Self {
         let progress = Self { liveness, metrics };
         for watch in CopyWatch::ALL {
-            progress.liveness.expect(name(*watch), Instant::now() + STILL);
+            progress.liveness.due(name(*watch), Instant::now() + STILL);
         }
         progress
     }
 
     /// A watch was told something, or failed.
     pub fn told(&self, input: &Input) {
-        match input.error() {
-            None => self.heard(input.watch()),
-            // An answer of the API server is a word of it as well.
-            Some(
-                watcher::Error::InitialListFailed(kube::Error::Api(_))
-                | watcher::Error::WatchStartFailed(kube::Error::Api(_))
-                | watcher::Error::WatchError(_),
-            ) => self.heard(input.watch()),
-            Some(_) => {}
+        if input.error().is_none_or(is_answer) {
+            self.heard(input.watch());
         }
     }
 
     fn heard(&self, watch: CopyWatch) {
-        self.liveness.expect(name(watch), Instant::now() + STILL);
+        self.liveness.due(name(watch), Instant::now() + STILL);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.metrics.copies.watch_progress.of(watch).set(i64::try_from(now).unwrap_or(i64::MAX));
     }
@@ -59,6 +52,16 @@ impl Drop for Progress {
             self.metrics.copies.watch_progress.of(*watch).set(0);
         }
     }
+}
+
+/// An answer of the API server is a word of it as well.
+fn is_answer(error: &watcher::Error) -> bool {
+    matches!(
+        error,
+        watcher::Error::InitialListFailed(kube::Error::Api(_))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(_))
+            | watcher::Error::WatchError(_)
+    )
 }
 
 fn name(watch: CopyWatch) -> &'static str {

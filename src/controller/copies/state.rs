@@ -261,7 +261,7 @@ registries:
 
     fn state() -> State {
         let mut state = State::new("pullpass-system".into());
-        state.grants.set_written(Arc::new(config::parse(CONFIG).unwrap().config));
+        state.grants.set_written(config::parse(CONFIG).unwrap().config);
         state.grants.set_source("source", Source::good("uid", b"{}"), None);
         state.grants.keep_sources(|_| true);
         state.grants.set_published(Published::Absent).unwrap();

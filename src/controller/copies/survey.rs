@@ -82,7 +82,7 @@ pub enum SurveyError {
 /// What could not be read.
 pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, SurveyError> {
     let mut state = State::new(options.namespace.clone());
-    state.grants.set_written(Arc::new(read_config(client, options).await?));
+    state.grants.set_written(read_config(client, options).await?);
     let published = published(client, &options.shared()).await?;
     let unreadable = state.grants.set_published(published).err();
     let sources: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
@@ -132,7 +132,7 @@ async fn published(client: &Client, name: &ObjectName) -> Result<Published, Requ
     })
 }
 
-async fn read_config(client: &Client, options: &CopyOptions) -> Result<Config, SurveyError> {
+async fn read_config(client: &Client, options: &CopyOptions) -> Result<Arc<Config>, SurveyError> {
     let name = &options.config_map;
     let found = config_map(client, name).await?;
     let data =

@@ -1,0 +1,123 @@
+//! `--sources`: the Secrets of pullpass-system, from manifests.
+
+use super::{input, manifests::Manifests, usage_error};
+use crate::{
+    config::Config,
+    sources::{
+        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, findings, sharing,
+    },
+};
+use anyhow::{Context, Result, anyhow};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use clap::Args;
+use serde_json::Value;
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
+
+/// The namespace of the sources.
+const HOME: &str = "pullpass-system";
+
+/// `--sources`.
+#[derive(Debug, Args)]
+pub struct SourcesArgs {
+    /// Manifests of the Secrets of pullpass-system: each source is then looked into; `-` reads standard input
+    #[arg(long, value_name = "FILE", env = "PULLPASS_SOURCES")]
+    sources: Option<PathBuf>,
+}
+
+/// A configuration together with the Secrets that its entries copy.
+#[derive(Debug)]
+pub struct Sourced {
+    /// The written entries, and those of Secrets that are shared by label.
+    pub config: Arc<Config>,
+    /// The Secrets.
+    pub sources: Sources,
+    /// What is wrong with them.
+    pub findings: Vec<Finding>,
+}
+
+impl SourcesArgs {
+    /// Whether the manifests come from standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.sources.as_deref().is_some_and(input::is_stdin)
+    }
+
+    /// Refuses a second reader of standard input: the flag of the first, and whether it reads it.
+    pub fn refuse_stdin_twice(&self, subcommand: &str, others: &[(&str, bool)]) -> Result<()> {
+        let other = others.iter().find(|(_, is_stdin)| *is_stdin && self.is_stdin());
+        match other {
+            Some((flag, _)) => Err(usage_error(
+                subcommand,
+                &format!("{flag} and --sources cannot both come from standard input"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the manifests, if there are any.
+    pub fn load(&self, written: &Arc<Config>) -> Result<Option<Sourced>> {
+        let Some(path) = &self.sources else { return Ok(None) };
+        let text = input::read_text(path, "the Secrets", "--sources")?;
+        let read = || {
+            let sources = read(&text)?;
+            sourced(written, sources)
+        };
+        read().map(Some).with_context(|| format!("failed to read `{}`", input::name_of(path)))
+    }
+}
+
+fn read(text: &str) -> Result<Sources> {
+    let mut sources = Sources::default();
+    for document in Manifests::read(text)?.documents() {
+        let secrets = secrets(&document.value);
+        for secret in secrets {
+            let name = &secret["metadata"]["name"];
+            let name = name.as_str().ok_or_else(|| {
+                anyhow!("document {}: a Secret has no metadata.name", document.number)
+            })?;
+            sources.set(name, source(secret), share(secret));
+        }
+    }
+    Ok(sources)
+}
+
+/// The Secrets of a document, those of other namespaces left out.
+fn secrets(document: &Value) -> Vec<&Value> {
+    let items: Vec<&Value> = match document["items"].as_array() {
+        Some(items) => items.iter().collect(),
+        None => vec![document],
+    };
+    let is_ours = |object: &&Value| {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or(HOME);
+        object["kind"] == "Secret" && namespace == HOME
+    };
+    items.into_iter().filter(is_ours).collect()
+}
+
+fn source(secret: &Value) -> Source {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let secret_type = text(&secret["type"]).unwrap_or_else(|| "Opaque".to_owned());
+    let uid = text(&secret["metadata"]["uid"]).unwrap_or_default();
+    let Some(key) = Source::data_key(&secret_type) else {
+        return Source::read(&uid, &secret_type, |_| None);
+    };
+    let plain = secret["stringData"][key].as_str().map(|text| Ok(Cow::from(text.as_bytes())));
+    let encoded = || Some(STANDARD.decode(secret["data"][key].as_str()?).map(Cow::from));
+    match plain.or_else(encoded).transpose() {
+        Ok(data) => Source::read(&uid, &secret_type, |_| data.as_deref()),
+        Err(_) => Source::Broken(format!("its key `{key}` is not base64")),
+    }
+}
+
+fn share(secret: &Value) -> Option<Share> {
+    let label = secret["metadata"]["labels"][SHARE_LABEL].as_str();
+    Share::of(label, secret["metadata"]["annotations"][NAMESPACES_ANNOTATION].as_str())
+}
+
+fn sourced(written: &Arc<Config>, sources: Sources) -> Result<Sourced> {
+    let sharing = sharing(&sources, &[]);
+    let config = sharing.joined(written).map_err(|reason| {
+        anyhow!("the Secrets that are shared by label cannot join the configuration: {reason}")
+    })?;
+    let findings = sharing.findings.into_iter().chain(findings(&config, &sources)).collect();
+    Ok(Sourced { config, sources, findings })
+}
