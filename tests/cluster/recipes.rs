@@ -65,10 +65,10 @@ async fn cluster_wide_by_a_label() {
     let (tokens, keys) = ([("DOCKER_HUB_TOKEN", "dckr-1")], [("company.json", &*company)]);
     let recipe = Recipe::follow("Cluster-wide by a label", &tokens, &keys).await;
 
-    assert_eq!(recipe.pull_secrets_in("runai-team-a").await, [["company-gcr", "docker-hub"]]);
-    assert_eq!(recipe.pull_secrets_in("runai-team-b").await, [["company-gcr"]]);
+    assert_eq!(recipe.pull_secrets_in("runai-vision").await, [["company-gcr", "docker-hub"]]);
+    assert_eq!(recipe.pull_secrets_in("runai-speech").await, [["company-gcr"]]);
     let company = format!("_json_key:{}", company.trim_end());
-    for namespace in ["runai-team-a", "runai-team-b", "default"] {
+    for namespace in ["runai-vision", "runai-speech", "default"] {
         recipe.has(namespace, "company-gcr", "gcr.io/my-company", &company).await;
         assert_eq!(recipe.secrets_in(namespace).await, ["company-gcr"], "{namespace}");
     }
