@@ -1,6 +1,10 @@
 //! What is shipped beside the program agrees with it: configurations, versions, the readme's table.
 
-use pullpass::config;
+use pullpass::{
+    config,
+    sources::FindingKind,
+    telemetry::{Component, Metrics},
+};
 use rstest::rstest;
 use std::{fs, path::Path};
 
@@ -83,4 +87,35 @@ fn anchor(heading: &str) -> String {
 fn versions_are_those_of_the_crate(#[case] path: &str, #[case] wanted: &str) {
     let wanted = wanted.replace("{}", env!("CARGO_PKG_VERSION"));
     assert!(read(path).contains(&wanted), "{path} has no `{wanted}`");
+}
+
+/// The manual tells of each metric.
+#[rstest]
+#[case(Component::Webhook)]
+#[case(Component::Controller)]
+fn every_metric_stands_in_the_manual(#[case] component: Component) {
+    let manual = read("docs/operations.md");
+    let metrics = Metrics::new("0.0.0", component).encode().unwrap();
+    let mut count = 0;
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE pullpass_")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        let name = name.strip_suffix("_info").map_or(format!("{name}{suffix}"), str::to_owned);
+        let is_there =
+            ["`", "{", "_info"].iter().any(|end| manual.contains(&format!("`{name}{end}")));
+        assert!(is_there, "docs/operations.md says nothing of the metric `{name}`");
+        count += 1;
+    }
+    assert!(count > 10, "{metrics}");
+}
+
+/// And of each Event about sources.
+#[test]
+fn every_event_about_sources_stands_in_the_manual() {
+    use FindingKind::{Broken, Conflict, Missing, NotCovered, NotShared, SharedRefused};
+    let manual = read("docs/operations.md");
+    for kind in [Missing, Broken, NotCovered, NotShared, Conflict, SharedRefused] {
+        let reason = kind.reason();
+        assert!(manual.contains(&format!("`{reason}`")), "docs/operations.md: no Event `{reason}`");
+    }
 }

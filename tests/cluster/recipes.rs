@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 
-use crate::recipe::Recipe;
+use crate::{cluster::SYSTEM_NAMESPACE, recipe::Recipe};
 
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
@@ -19,7 +19,7 @@ async fn one_secret_for_every_job_namespace() {
         recipe.has(namespace, "docker-hub", DOCKER_HUB, "my-org:dckr-1").await;
     }
     let (status, is_in_order) = recipe.status().await;
-    assert!(!is_in_order && status.contains("not all images of the pattern `*`"), "{status}");
+    assert!(is_in_order && status.ends_with("\nall copies are in place\n"), "{status}");
     recipe.withdraw().await;
 }
 
@@ -56,6 +56,27 @@ async fn cluster_wide_and_per_project() {
     let team_a = format!("_json_key:{}", team_a.trim_end());
     recipe.has("runai-team-a", "team-a-gcr", "gcr.io", &team_a).await;
     assert_eq!(recipe.secrets_in("runai-team-b").await, ["company-gcr"]);
+    recipe.withdraw().await;
+}
+
+#[tokio::test]
+async fn cluster_wide_by_a_label() {
+    let company = json_key("company");
+    let (tokens, keys) = ([("DOCKER_HUB_TOKEN", "dckr-1")], [("company.json", &*company)]);
+    let recipe = Recipe::follow("Cluster-wide by a label", &tokens, &keys).await;
+
+    assert_eq!(recipe.pull_secrets_in("runai-vision").await, [["company-gcr", "docker-hub"]]);
+    assert_eq!(recipe.pull_secrets_in("runai-speech").await, [["company-gcr"]]);
+    let company = format!("_json_key:{}", company.trim_end());
+    for namespace in ["runai-vision", "runai-speech", "default"] {
+        recipe.has(namespace, "company-gcr", "gcr.io/my-company", &company).await;
+        assert_eq!(recipe.secrets_in(namespace).await, ["company-gcr"], "{namespace}");
+    }
+    let (status, is_in_order) = recipe.status().await;
+    assert!(is_in_order && status.contains("shared:company-gcr"), "{status}");
+    // The other way to take one back.
+    let delete = ["-n", SYSTEM_NAMESPACE, "delete", "secret", "company-gcr"];
+    recipe.cluster().kubectl(&delete, None).await.expect_success();
     recipe.withdraw().await;
 }
 
