@@ -32,6 +32,11 @@ impl Sources {
         self.shares.iter()
     }
 
+    /// Whether a Secret is shared by label.
+    pub fn is_shared(&self, name: &str) -> bool {
+        self.shares.contains_key(name)
+    }
+
     /// Takes a Secret as it is now. Whether that changes anything.
     pub fn set(&mut self, name: &str, source: Source, share: Option<Share>) -> bool {
         let is_new =

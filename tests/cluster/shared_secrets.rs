@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Api,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -121,6 +121,9 @@ async fn a_label_shares_a_secret_and_webhook_and_controller_go_by_it() {
     copying.revoked(&team.name, "hub.creds").await;
     gets(&team, "nginx", &[]).await;
     copying.publishes("hub.creds", false).await;
+    for log in [copying.controller.log(), webhook.log()] {
+        assert!(!log.contains("hidden-word"), "{log}");
+    }
 }
 
 #[tokio::test]
@@ -194,4 +197,43 @@ async fn written_entries_come_first_and_conflicts_are_told() {
     for text in ["shared:zone", "shared:written", "so does the entry written"] {
         assert!(status.contains(text), "{status}");
     }
+}
+
+#[tokio::test]
+async fn fault_49_a_tenant_shares_nothing() {
+    let copying = begin().await;
+    let (team, other) = (
+        copying.cluster.namespace("team").create_at_once().await,
+        copying.cluster.namespace("other").create_at_once().await,
+    );
+    let content = docker_config("evil.example", "theirs");
+    let theirs: Secret = serde_json::from_value(json!({
+        "metadata": {
+            "name": "theirs",
+            "labels": {"pullpass.io/share": "true"},
+            "annotations": {"pullpass.io/namespaces": "{names: ['*']}"},
+        },
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": content},
+    }))
+    .unwrap();
+    copying.secrets(&team.name).create(&PostParams::default(), &theirs).await.unwrap();
+    let published: ConfigMap = serde_json::from_value(json!({
+        "metadata": {"name": SHARED},
+        "data": {"shared.yaml": "secrets: [{secret: written-source, images: ['*']}]"},
+    }))
+    .unwrap();
+    let config_maps: Api<ConfigMap> = team.api();
+    config_maps.create(&PostParams::default(), &published).await.unwrap();
+
+    // What is shared after that is shared alone.
+    let hub = docker_config(HUB, "hub");
+    copying.share("hub", &hub, None).await;
+    copying.copied(&other.name, "hub", &hub).await;
+    copying.settled().await;
+    let found = copying.secrets(&other.name).list(&ListParams::default()).await.unwrap();
+    let names: Vec<_> = found.iter().filter_map(|secret| secret.metadata.name.clone()).collect();
+    assert_eq!(names, ["hub"]);
+    let published = copying.publishes("docker.io/*", true).await;
+    assert!(!published.contains("evil") && !published.contains("written-source"), "{published}");
 }

@@ -53,8 +53,9 @@ impl Grants {
 
     /// Takes a Secret as it is now. Whether that changes anything.
     pub fn set_source(&mut self, name: &str, source: Source, share: Option<Share>) -> bool {
+        let is_shared = share.is_some() || self.sources.is_shared(name);
         let is_new = self.sources.set(name, source, share);
-        if is_new {
+        if is_new && is_shared {
             self.refresh();
         }
         is_new
@@ -62,8 +63,9 @@ impl Grants {
 
     /// A Secret is gone. Whether there was one.
     pub fn remove_source(&mut self, name: &str) -> bool {
+        let is_shared = self.sources.is_shared(name);
         let is_new = self.sources.remove(name);
-        if is_new {
+        if is_new && is_shared {
             self.refresh();
         }
         is_new
