@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak build release control-plane registry certs docs completions man fmt lint deny audit \
+.PHONY: help run test soak bench-copies build release control-plane registry certs docs completions man fmt lint deny audit \
 	dockerfile dockerfile-steps size
 
 help: ## List the targets
@@ -21,6 +21,9 @@ test: control-plane registry ## Run every test, those on a real control plane am
 
 soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
 	PULLPASS_ROTATIONS=1000 $(CARGO) test --locked --test cluster -- --nocapture rotation_under_load
+
+bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESULTS.md (about 15 minutes; QUICK=1: 3; RESULTS=FILE)
+	$(CARGO) bench --locked --bench copies
 
 build: ## Build for development
 	@$(CARGO) build --quiet --locked

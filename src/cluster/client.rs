@@ -15,8 +15,8 @@ use tower_http::timeout::ResponseBodyTimeoutLayer;
 
 /// The longest silence within an answer. Of a watch the API server tells something each minute, a bookmark
 /// if there is nothing else (`bookmarkFrequency` of `k8s.io/apiserver/pkg/storage/cacher`): one that is
-/// silent for longer stands still, is given up, and begins anew where it stood.
-const SILENCE: Duration = Duration::from_secs(90);
+/// silent for more than two stands still, is given up, and begins anew where it stood.
+const SILENCE: Duration = Duration::from_secs(150);
 /// For a connection to the API server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two reads; above the 290 s after which the API server ends a watch.

@@ -169,7 +169,7 @@ pub struct SourceDocument {
 }
 
 /// What becomes of the copies when a grant goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OnRemoval {
     /// They are deleted.

@@ -1,6 +1,7 @@
 //! The controller: what looks after the webhook, one replica at a time.
 
 pub mod certificates;
+mod contest;
 pub mod copies;
 pub mod options;
 pub mod process;

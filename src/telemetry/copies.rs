@@ -20,6 +20,8 @@ label! {
         Retained = "retained",
         /// The last request for it failed.
         Failed = "failed",
+        /// Something else keeps undoing it.
+        Contested = "contested",
     }
 }
 

@@ -122,7 +122,7 @@ fn explain_says_for_each_image_whether_there_is_a_credential() {
     pod.write_all(POD.as_bytes()).unwrap();
     let explain = |sources: &[&str]| {
         let call = pullpass(&["explain", "--config"]).arg(config.path()).arg("-f").arg(pod.path());
-        let call = sources.iter().fold(call, |call, arg| call.arg(arg));
+        let call = sources.iter().fold(call, super::run::Call::arg);
         call.stdin(secrets().to_string()).run().done()
     };
     let said = explain(&[]);

@@ -31,7 +31,7 @@ pub struct ControlPlane {
     signing_key: PathBuf,
     etcd_port: u16,
     started_in: Duration,
-    _programs: Vec<Supervised>,
+    programs: Vec<Supervised>,
 }
 
 /// One more kube-apiserver of the same cluster. Dropping it ends it.
@@ -93,6 +93,22 @@ impl ControlPlane {
 
     /// Starts one.
     pub async fn start() -> Result<Self, String> {
+        let mut plane = Self::start_without_controllers().await?;
+        let started = Instant::now();
+        let admin = plane.admin_kubeconfig();
+        let client = client(&admin).await?;
+        let mut controllers = start_controller_manager(&plane.folder, &admin, &plane.signing_key);
+        ready("kube-controller-manager", &mut controllers, async || {
+            service_accounts_are_made(&client).await
+        })
+        .await?;
+        plane.programs.push(controllers);
+        plane.started_in += started.elapsed();
+        Ok(plane)
+    }
+
+    /// Starts one without kube-controller-manager: nothing is put into a new namespace, and none ends.
+    pub async fn start_without_controllers() -> Result<Self, String> {
         let kube_apiserver = programs::path("kube-apiserver");
         let started = Instant::now();
         let folder = RunFolder::create()?;
@@ -122,12 +138,6 @@ impl ControlPlane {
         let client = client(&admin).await?;
         ready("kube-apiserver", &mut api, async || api_is_ready(&client).await).await?;
 
-        let mut controllers = start_controller_manager(&folder, &admin, &signing_key);
-        ready("kube-controller-manager", &mut controllers, async || {
-            service_accounts_are_made(&client).await
-        })
-        .await?;
-
         Ok(Self {
             folder,
             server,
@@ -135,7 +145,7 @@ impl ControlPlane {
             signing_key,
             etcd_port,
             started_in: started.elapsed(),
-            _programs: vec![etcd, api, controllers],
+            programs: vec![etcd, api],
         })
     }
 }

@@ -341,3 +341,37 @@ fn writes(copying: &Copying) -> usize {
     };
     copying.cluster.audit_events(is_write).len()
 }
+
+#[tokio::test]
+async fn fault_41_who_changes_a_copy_over_and_over_is_told_of_and_not_followed_at_once() {
+    let (copying, by_name, _) = begin().await;
+    let team = copying.cluster.namespace("team").create_at_once().await;
+    copying.copied(&team.name, "by-name", &by_name).await;
+    let secrets = copying.secrets(&team.name);
+    let before = writes(&copying);
+
+    // Each time it is right, it is spoilt again.
+    let spoilt = ByteString(docker_config("evil.example", "evil").into_bytes());
+    let patch = Patch::Merge(json!({"data": {".dockerconfigjson": spoilt}}));
+    let mut rounds = 0;
+    eventually("a contest", SOON, async || {
+        rounds += 1;
+        secrets.patch("by-name", &PatchParams::default(), &patch).await.unwrap();
+        copying.copied(&team.name, "by-name", &by_name).await;
+        let contested = "pullpass_copies{state=\"contested\"}";
+        let contests = copying.controller.metric(contested).await;
+        (contests == Some(1.0)).then_some(()).ok_or(rounds)
+    })
+    .await;
+    copying.told(&[&team.name, "CopyContested", "by-name", "is put right ever later"]).await;
+    copying.told(&["pullpass-system", "CopyContested", "name-source"]).await;
+
+    // What others are due does not wait for it.
+    for _ in 0..5 {
+        secrets.patch("by-name", &PatchParams::default(), &patch).await.unwrap();
+    }
+    let other = copying.cluster.namespace("team").create_at_once().await;
+    copying.copied(&other.name, "by-name", &by_name).await;
+    copying.copied(&team.name, "by-name", &by_name).await;
+    assert!(writes(&copying) - before <= rounds + 7, "{rounds} rounds");
+}

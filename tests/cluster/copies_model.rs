@@ -11,7 +11,10 @@ use std::{
 };
 
 use futures::{StreamExt, pin_mut};
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::{ConfigMap, Secret},
+};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
@@ -41,7 +44,13 @@ const STEPS: u64 = 50;
 const LATE: Duration = Duration::from_secs(150);
 const NAMES: [&str; 4] = ["m-1", "m-2", "m-3", "n-1"];
 const TIERS: [Option<&str>; 3] = [None, Some("paid"), Some("kept")];
-const SOURCES: [&str; 2] = ["s1", "s2"];
+const SOURCES: [&str; 3] = ["s1", "s2", SHARED];
+/// What did not happen.
+const NOTHING: &str = "nothing";
+/// Shared by its label, at times.
+const SHARED: &str = "s3";
+/// After so long without a write there is none to be killed at.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// An entry: its pull secret, its source, whether copies are retained, and whom it grants.
 struct Entry {
@@ -77,6 +86,32 @@ const KEPT: Entry = Entry {
 };
 const CONFIGS: [&[Entry]; 3] =
     [&[BY_NAME, BY_LABEL, KEPT], &[NARROWER, BY_LABEL], &[BY_LABEL, KEPT]];
+/// What the shared source stands for, by the rule in its annotation.
+const SHARES: [Entry; 2] = [
+    Entry {
+        name: SHARED,
+        source: SHARED,
+        is_retained: false,
+        rule: r#"{names: ["m-*"]}"#,
+        grants: |name, _| name.starts_with("m-"),
+    },
+    Entry {
+        name: SHARED,
+        source: SHARED,
+        is_retained: false,
+        rule: r#"{names: ["n-*"], except: ["m-*"]}"#,
+        grants: |name, _| name.starts_with("n-"),
+    },
+];
+const BROKEN_RULE: &str = "{names: [}";
+
+/// What the label and the annotation of the shared source say.
+#[derive(Clone, Copy, PartialEq)]
+enum Label {
+    None,
+    Rule(usize),
+    BrokenRule,
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_50_no_grant_no_bytes_whatever_happens_in_whatever_order() {
@@ -85,6 +120,7 @@ async fn fault_50_no_grant_no_bytes_whatever_happens_in_whatever_order() {
     for seed in number("PULLPASS_SEED").map_or(SEEDS.to_vec(), |seed| vec![seed]) {
         println!("PULLPASS_SEED={seed}");
         let mut model = Model::new(seed).await;
+        model.settles(&format!("seed {seed}, the beginning")).await;
         for step in 0..steps {
             let what = model.step().await;
             println!("{step}: {what}");
@@ -105,6 +141,9 @@ struct Model {
     /// Namespace, name, content.
     copies: BTreeMap<(String, String), String>,
     foreign: BTreeMap<(String, String), Secret>,
+    label: Label,
+    /// Of [`SHARES`] the one that is in force.
+    shared: Option<usize>,
     /// For each content the namespaces, by UID, that were ever granted it.
     granted: HashMap<String, HashSet<String>>,
     seen: Arc<Mutex<Vec<(String, String)>>>,
@@ -137,6 +176,8 @@ impl Model {
             sources: BTreeMap::new(),
             copies: BTreeMap::new(),
             foreign: BTreeMap::new(),
+            label: Label::None,
+            shared: None,
             granted: HashMap::new(),
             seen,
             watch,
@@ -145,6 +186,13 @@ impl Model {
             versions: 0,
         };
         model.configure(0).await;
+        for source in SOURCES {
+            model.edit_source(source).await;
+        }
+        for name in NAMES {
+            model.make_or_relabel(name).await;
+        }
+        model.expect();
         model
     }
 
@@ -157,30 +205,72 @@ impl Model {
     async fn step(&mut self) -> String {
         // While it works on what came before.
         let is_killed = self.chance.next(4) == 0;
-        let name = self.pick(&NAMES);
-        let source = self.pick(&SOURCES);
-        let what = match self.chance.next(10) {
-            0..=2 => self.make_or_relabel(name).await,
-            3 => self.delete_namespace(name).await,
-            4 | 5 => self.edit_source(source).await,
-            6 => self.spoil_source(source).await,
-            7 => {
-                let place = usize::try_from(self.chance.next(3)).expect("it is small");
-                self.configure(place).await
-            }
-            8 => self.put_or_take_foreign(name).await,
-            _ => self.tamper().await,
-        };
+        if is_killed {
+            self.chance.arm(self.chance.next(3));
+        }
+        let mut what = NOTHING.to_owned();
+        while what == NOTHING {
+            what = self.something().await;
+        }
         self.expect();
         if !is_killed {
             return what;
         }
-        let pause = Duration::from_millis(self.chance.next(60));
-        tokio::time::sleep(pause).await;
+        let killed = tokio::time::timeout(IDLE, self.chance.killed()).await;
+        let moment = killed.unwrap_or("while it was idle");
         self.controller.abort();
         let _ = (&mut self.controller).await;
+        self.chance.disarm();
         self.controller = controller(&self.cluster, &self.chance).await;
-        format!("{what}; killed after {pause:?}")
+        format!("{what}; killed {moment}")
+    }
+
+    async fn something(&mut self) -> String {
+        let name = self.pick(&NAMES);
+        let source = self.pick(&SOURCES);
+        match self.chance.next(16) {
+            0..=3 => self.make_or_relabel(name).await,
+            4 => self.delete_namespace(name).await,
+            5..=7 => self.edit_source(source).await,
+            8 => self.spoil_source(source).await,
+            9 => {
+                let place = usize::try_from(self.chance.next(3)).expect("it is small");
+                self.configure(place).await
+            }
+            10 => self.put_or_take_foreign(name).await,
+            11..=13 => self.share().await,
+            _ => self.tamper().await,
+        }
+    }
+
+    async fn share(&mut self) -> String {
+        if !self.sources.contains_key(SHARED) {
+            return NOTHING.into();
+        }
+        self.label = self.pick(&[Label::None, Label::Rule(0), Label::Rule(1), Label::BrokenRule]);
+        let (label, rule) = match self.label {
+            Label::None => (None, None),
+            Label::Rule(rule) => (Some("true"), Some(SHARES[rule].rule)),
+            Label::BrokenRule => (Some("true"), Some(BROKEN_RULE)),
+        };
+        let patch = Patch::Merge(json!({"metadata": {
+            "labels": {"pullpass.io/share": label},
+            "annotations": {"pullpass.io/namespaces": rule},
+        }}));
+        let secrets = self.secrets(SYSTEM_NAMESPACE);
+        secrets.patch(SHARED, &PatchParams::default(), &patch).await.unwrap();
+        format!("{SHARED} is labelled {label:?}, {rule:?}")
+    }
+
+    /// Works out which rule of the shared source is in force.
+    fn expect_shared(&mut self) {
+        let namespaces = match self.label {
+            Label::None => None,
+            Label::Rule(rule) => Some(rule),
+            Label::BrokenRule => self.shared,
+        };
+        let is_good = self.sources.get(SHARED).is_some_and(Option::is_some);
+        self.shared = namespaces.filter(|_| is_good || self.shared.is_some());
     }
 
     async fn make_or_relabel(&mut self, name: &'static str) -> String {
@@ -201,7 +291,7 @@ impl Model {
     }
 
     async fn delete_namespace(&mut self, name: &'static str) -> String {
-        let Some(known) = self.namespaces.remove(name) else { return "nothing".into() };
+        let Some(known) = self.namespaces.remove(name) else { return NOTHING.into() };
         known.object.delete().await;
         self.copies.retain(|(namespace, _), _| namespace != name);
         self.foreign.retain(|(namespace, _), _| namespace != name);
@@ -223,6 +313,10 @@ impl Model {
             return format!("source {source} is broken");
         }
         let _ = self.secrets(SYSTEM_NAMESPACE).delete(source, &DeleteParams::default()).await;
+        if source == SHARED {
+            self.sources.remove(SHARED);
+            self.label = Label::None;
+        }
         format!("source {source} is deleted")
     }
 
@@ -254,7 +348,7 @@ impl Model {
     }
 
     async fn put_or_take_foreign(&mut self, namespace: &'static str) -> String {
-        let name = self.pick(&["by-name", "by-label", "kept"]);
+        let name = self.pick(&["by-name", "by-label", "kept", SHARED]);
         let place = (namespace.to_owned(), name.to_owned());
         if self.foreign.remove(&place).is_some() {
             self.secrets(namespace).delete(name, &DeleteParams::default()).await.unwrap();
@@ -264,7 +358,7 @@ impl Model {
             && !self.copies.contains_key(&place)
             && !self.grants(namespace).iter().any(|entry| entry.name == name);
         if !is_free {
-            return "nothing".into();
+            return NOTHING.into();
         }
         let secret: Secret = serde_json::from_value(json!({
             "metadata": {"name": name, "labels": {"pullpass.io/copy": "true"}},
@@ -280,7 +374,7 @@ impl Model {
     async fn tamper(&mut self) -> String {
         let places: Vec<_> = self.copies.keys().cloned().collect();
         if places.is_empty() {
-            return "nothing".into();
+            return NOTHING.into();
         }
         let at = usize::try_from(self.chance.next(places.len() as u64)).expect("it is small");
         let (namespace, name) = &places[at];
@@ -289,7 +383,7 @@ impl Model {
         });
         // Nobody puts right what is retained, or what has no source.
         if !is_granted {
-            return "nothing".into();
+            return NOTHING.into();
         }
         let secrets = self.secrets(namespace);
         if self.chance.next(2) == 0 {
@@ -304,11 +398,14 @@ impl Model {
 
     fn grants(&self, namespace: &str) -> Vec<&'static Entry> {
         let Some(known) = self.namespaces.get(namespace) else { return vec![] };
-        CONFIGS[self.config].iter().filter(|entry| (entry.grants)(namespace, known.tier)).collect()
+        let shared = self.shared.map(|rule| &SHARES[rule]);
+        let entries = CONFIGS[self.config].iter().chain(shared);
+        entries.filter(|entry| (entry.grants)(namespace, known.tier)).collect()
     }
 
     /// Works out what there should be in the end.
     fn expect(&mut self) {
+        self.expect_shared();
         let mut copies = BTreeMap::new();
         for (namespace, known) in &self.namespaces {
             for entry in self.grants(namespace) {
@@ -351,9 +448,25 @@ impl Model {
                     }
                 }
             }
-            (found == self.copies).then_some(()).ok_or(format!("{found:?}, not {:?}", self.copies))
+            if found != self.copies {
+                return Err(format!("{found:?}, not {:?}", self.copies));
+            }
+            self.is_published().await
         })
         .await;
+    }
+
+    /// Whether the webhook is told what is shared: only what was published outlasts a kill.
+    async fn is_published(&self) -> Result<(), String> {
+        let config_maps: Api<ConfigMap> = Api::namespaced(self.cluster.client(), SYSTEM_NAMESPACE);
+        let found = config_maps.get("pullpass-shared").await.map_err(|error| error.to_string())?;
+        let text = found.data.and_then(|mut data| data.remove("shared.yaml")).unwrap_or_default();
+        let is_so = match self.shared {
+            None => !text.contains(SHARED),
+            Some(0) => text.contains(SHARED) && !text.contains("except"),
+            Some(_) => text.contains(SHARED) && text.contains("except"),
+        };
+        is_so.then_some(()).ok_or_else(|| format!("published, not {:?}: {text}", self.shared))
     }
 
     fn secrets(&self, namespace: &str) -> Api<Secret> {

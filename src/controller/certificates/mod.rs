@@ -4,7 +4,6 @@
 //! late watch can delay a step and never falsify one.
 
 pub mod bundles;
-mod contest;
 mod error;
 mod external;
 mod keeper;

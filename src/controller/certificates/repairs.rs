@@ -6,9 +6,9 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
 use super::bundles::Target;
-use super::contest::Contest;
 use super::last_published::LastPublished;
 use super::store::Look;
+use crate::controller::contest::Contest;
 use crate::pki::Bundle;
 use crate::pki::rotation::{Reason, Step};
 

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::contests::Contests;
 use super::grants::Published;
 use super::job::{Job, Outcome};
 use super::lists::Lists;
@@ -46,6 +47,7 @@ pub struct Copier {
     pub(super) report: Report,
     /// The version of the ConfigMap that was told of last.
     pub(super) config_version: Option<String>,
+    contests: Contests,
     /// What is shared by label is not published before.
     publication: Retry,
     /// Whether sources or the configuration have changed since they were looked through.
@@ -64,6 +66,7 @@ impl Copier {
             rechecked: HashSet::new(),
             report,
             config_version: None,
+            contests: Contests::default(),
             publication: Retry::default(),
             is_audit_due: false,
         }
@@ -164,6 +167,13 @@ impl Copier {
         }
     }
 
+    /// A copy was changed or deleted by somebody else.
+    pub(super) fn undone(&mut self, key: &Key) {
+        if self.contests.undone(key, Instant::now()) {
+            self.report.contested(key, self.state.wanted(key));
+        }
+    }
+
     /// All are.
     pub(super) fn recheck_all(&mut self) {
         self.is_audit_due = true;
@@ -184,8 +194,16 @@ impl Copier {
             let Some(namespace) = self.rechecks.pop_front() else { return };
             self.rechecked.remove(&namespace);
             let due = self.state.recheck(&namespace);
-            for key in due.work {
-                self.queue.add(key, now);
+            // A source may have thousands of copies: a new namespace does not wait for them, nor does a
+            // grant that is gone.
+            let first = due.work.into_iter().map(|key| (key, true));
+            for (key, is_first) in first.chain(due.updates.into_iter().map(|key| (key, false))) {
+                match self.contests.when(&key, now) {
+                    Some(at) if at > now => self.queue.add_later(key, at),
+                    Some(_) if is_first => self.queue.add_first(key, now),
+                    Some(_) => self.queue.add(key, now),
+                    None => {}
+                }
             }
             for key in due.in_the_way {
                 self.report.foreign(&key, self.state.wanted(&key));
@@ -196,6 +214,9 @@ impl Copier {
     /// Tells how many copies there are.
     pub fn count(&mut self) {
         if self.lists.are_complete() {
+            let now = Instant::now();
+            self.contests.forget_old(now);
+            self.report.contests(self.contests.count(now));
             self.report.count(&self.state, &self.queue, self.rechecks.is_empty());
         }
     }

@@ -35,7 +35,7 @@ const RETAIN: &str = "retain";
 const DELETE: &str = "delete";
 
 /// The copy that a namespace is to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The entry that grants it.
     pub entry: Arc<str>,
@@ -48,14 +48,12 @@ pub struct Wanted {
 /// A Secret under the label of copies, by its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copy {
-    /// Its UID.
-    pub uid: Box<str>,
     /// The version that is described here.
     pub version: Box<str>,
     /// The mark of its content; none on a Secret that is not ours.
-    pub mark: Option<Box<str>>,
+    pub mark: Option<Arc<str>>,
     /// What it is a copy of, and for whom, as its annotations say.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<Arc<Wanted>>,
     /// Whether somebody else has written what is ours.
     pub is_changed: bool,
     /// Whether it is being deleted.
@@ -66,19 +64,19 @@ impl Copy {
     /// Reads the metadata of a Secret.
     pub fn of(metadata: &ObjectMeta) -> Self {
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name).map(String::as_str);
-        let wanted = is_ours(metadata).then(|| Wanted {
-            entry: annotation(ENTRY).unwrap_or_default().into(),
-            source: annotation(SOURCE).unwrap_or_default().into(),
-            // Deleting is what cannot be undone.
-            on_removal: match annotation(ON_REMOVAL) {
-                Some(DELETE) => OnRemoval::Delete,
-                _ => OnRemoval::Retain,
-            },
+        let wanted = is_ours(metadata).then(|| {
+            Arc::new(Wanted {
+                entry: annotation(ENTRY).unwrap_or_default().into(),
+                source: annotation(SOURCE).unwrap_or_default().into(),
+                // Deleting is what cannot be undone.
+                on_removal: match annotation(ON_REMOVAL) {
+                    Some(DELETE) => OnRemoval::Delete,
+                    _ => OnRemoval::Retain,
+                },
+            })
         });
-        let text = |text: &Option<String>| text.as_deref().unwrap_or_default().into();
         Self {
-            uid: text(&metadata.uid),
-            version: text(&metadata.resource_version),
+            version: metadata.resource_version.as_deref().unwrap_or_default().into(),
             mark: wanted.as_ref().and_then(|_| annotation(CONTENT)).map(Into::into),
             wanted,
             is_changed: others(metadata).any(owns_what_is_ours),
@@ -97,8 +95,8 @@ impl Copy {
     /// One with this mark; not ours if nothing is wanted.
     pub fn marked(mark: &str, wanted: Option<Wanted>) -> Self {
         let mark = wanted.as_ref().map(|_| mark.into());
-        let (uid, version) = ("1".into(), "1".into());
-        Self { uid, version, mark, wanted, is_changed: false, is_terminating: false }
+        let wanted = wanted.map(Arc::new);
+        Self { version: "1".into(), mark, wanted, is_changed: false, is_terminating: false }
     }
 }
 
@@ -218,7 +216,7 @@ mod tests {
             source: "source".into(),
             on_removal: OnRemoval::Delete,
         };
-        assert_eq!((found.wanted, found.mark.as_deref()), (Some(wanted), Some("mark")));
+        assert_eq!((found.wanted.as_deref(), found.mark.as_deref()), (Some(&wanted), Some("mark")));
         assert!(!found.is_changed && !found.is_terminating);
         let mut unclear = copy();
         unclear["annotations"]["pullpass.io/on-removal"] = json!("x");

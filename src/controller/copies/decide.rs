@@ -62,7 +62,7 @@ pub fn decide<'a>(
 fn is_in_place(found: &Copy, wanted: &Wanted, content: &Content) -> bool {
     !found.is_changed
         && found.mark.as_deref() == Some(content.mark())
-        && found.wanted.as_ref() == Some(wanted)
+        && found.wanted.as_deref() == Some(wanted)
 }
 
 fn without_grant(found: Option<&Copy>) -> Action<'static> {

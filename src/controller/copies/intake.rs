@@ -126,9 +126,13 @@ impl Copier {
         match event {
             Ok(watcher::Event::Init) => self.lists.copies.begin(),
             Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                let key = key_of(&object);
+                let key = self.key_of(&object);
                 self.lists.copies.add(key.clone());
-                self.state.set_copy(&key, Copy::of(&object.metadata));
+                let copy = Copy::of(&object.metadata);
+                let is_undone = copy.is_ours() && copy.is_changed;
+                if self.state.set_copy(&key, copy) && is_undone {
+                    self.undone(&key);
+                }
                 self.recheck(key.namespace);
             }
             Ok(watcher::Event::InitDone) => {
@@ -137,16 +141,18 @@ impl Copier {
                 self.recheck_all();
             }
             Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(&object);
+                let key = self.key_of(&object);
+                if self.state.wanted(&key).is_some() {
+                    self.undone(&key);
+                }
                 self.state.remove_copy(&key);
                 self.recheck(key.namespace);
             }
             Err(error) => self.report.watch_failed("copies", &reason_of(&error)),
         }
     }
-}
 
-fn key_of(object: &PartialObjectMeta<Secret>) -> Key {
-    let namespace = object.namespace().unwrap_or_default();
-    Key { namespace: namespace.into(), name: object.name_any().into() }
+    fn key_of(&mut self, object: &PartialObjectMeta<Secret>) -> Key {
+        self.state.once.key(&object.namespace().unwrap_or_default(), &object.name_any())
+    }
 }

@@ -4,6 +4,7 @@
 //! One task knows what there is ([`state`]) and what is due ([`queue`]); requests run beside it, a bounded
 //! number at a time ([`job`]). What is to be done is decided by pure functions ([`decide`], [`wanted`]).
 
+mod contests;
 mod copier;
 mod copy;
 mod counts;
@@ -12,6 +13,7 @@ mod grants;
 mod intake;
 mod job;
 mod lists;
+mod once;
 mod options;
 mod pace;
 mod progress;

@@ -22,8 +22,10 @@ pub struct Key {
 /// The work that is due, and the work that is due later.
 #[derive(Debug, Default)]
 pub struct Queue {
+    /// Worked on before `due`.
+    first: VecDeque<(Key, Instant)>,
     due: VecDeque<(Key, Instant)>,
-    /// Those in `due`.
+    /// Those in either.
     queued: HashSet<Key>,
     /// Those handed out, and whether they are due again.
     running: HashMap<Key, bool>,
@@ -41,16 +43,35 @@ struct Failures {
 impl Queue {
     /// Makes a copy due now.
     pub fn add(&mut self, key: Key, now: Instant) {
-        if let Some(again) = self.running.get_mut(&key) {
-            *again = true;
-        } else if self.queued.insert(key.clone()) {
+        if self.is_new(&key) {
             self.due.push_back((key, now));
         }
     }
 
+    /// The same, before all that were added otherwise: where they are many, they take a while.
+    pub fn add_first(&mut self, key: Key, now: Instant) {
+        if self.is_new(&key) {
+            self.first.push_back((key, now));
+        }
+    }
+
+    /// Makes a copy due then.
+    pub fn add_later(&mut self, key: Key, at: Instant) {
+        self.later.insert((at, key));
+    }
+
+    fn is_new(&mut self, key: &Key) -> bool {
+        if let Some(again) = self.running.get_mut(key) {
+            *again = true;
+            return false;
+        }
+        self.queued.insert(key.clone())
+    }
+
     /// Whether there is one to be worked on.
     pub fn is_due(&self, now: Instant) -> bool {
-        !self.due.is_empty() || self.next_retry().is_some_and(|retry| retry <= now)
+        let is_empty = self.first.is_empty() && self.due.is_empty();
+        !is_empty || self.next_retry().is_some_and(|retry| retry <= now)
     }
 
     /// The next copy to be worked on.
@@ -62,7 +83,7 @@ impl Queue {
             }
             self.add(key, at);
         }
-        let (key, _) = self.due.pop_front()?;
+        let (key, _) = self.first.pop_front().or_else(|| self.due.pop_front())?;
         self.queued.remove(&key);
         self.running.insert(key.clone(), false);
         Some(key)
@@ -111,7 +132,9 @@ impl Queue {
 
     /// How long the oldest one has been due.
     pub fn lag(&self, now: Instant) -> Duration {
-        self.due.front().map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(*since))
+        let oldest = [&self.first, &self.due].into_iter().filter_map(VecDeque::front);
+        let lags = oldest.map(|(_, since)| now.saturating_duration_since(*since));
+        lags.max().unwrap_or_default()
     }
 
     /// How many failed the last time.
@@ -121,7 +144,7 @@ impl Queue {
 
     /// Whether nothing is due, or failed.
     pub fn is_idle(&self) -> bool {
-        self.due.is_empty() && self.running.is_empty() && self.failures.is_empty()
+        self.queued.is_empty() && self.running.is_empty() && self.failures.is_empty()
     }
 }
 
@@ -149,6 +172,24 @@ mod tests {
         assert_eq!((queue.next(now), queue.next(now)), (Some(key("a")), None));
         queue.done(&key("a"), now);
         assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn what_comes_first_waits_for_none_of_the_many() {
+        let (mut queue, start) = (Queue::default(), Instant::now());
+        let later = start + Duration::from_secs(3);
+        queue.add(key("many-1"), start);
+        queue.add(key("many-2"), start);
+        queue.add_first(key("first-1"), later);
+        queue.add_first(key("first-2"), later);
+        queue.add_first(key("first-1"), later);
+        assert_eq!(queue.lag(later), Duration::from_secs(3), "that of the oldest");
+        for name in ["first-1", "first-2", "many-1", "many-2"] {
+            assert!(queue.is_due(later) && !queue.is_idle());
+            assert_eq!(queue.next(later), Some(key(name)));
+            queue.done(&key(name), later);
+        }
+        assert!(!queue.is_due(later) && queue.is_idle());
     }
 
     #[test]

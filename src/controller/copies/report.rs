@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{error, info, warn};
 
 use super::copy::{FIELD_MANAGER, Wanted};
+use super::counts::Counts;
 use super::job::Outcome;
 use super::options::CopyOptions;
 use super::queue::{Key, Queue};
@@ -165,9 +166,27 @@ impl Report {
         self.tell([ours, theirs], "SecretInTheWay", &note);
     }
 
+    /// Something else keeps undoing a copy.
+    pub fn contested(&self, key: &Key, wanted: Option<&Wanted>) {
+        let Key { namespace, name } = key;
+        let note = format!(
+            "something keeps changing or deleting the copy {namespace}/{name}: it is put right ever later; find what does, or give the entry another name in pullSecrets"
+        );
+        let theirs = reference("Secret", namespace, name);
+        let source = wanted.map(|wanted| &*wanted.source).unwrap_or_default();
+        let ours = reference("Secret", &self.options.namespace, source);
+        self.tell([ours, theirs], "CopyContested", &note);
+    }
+
+    /// Tells how many contests there are.
+    pub fn contests(&self, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.copies.copies.of(CopyState::Contested).set(count);
+    }
+
     /// Tells how many there are.
     pub fn count(&self, state: &State, queue: &Queue, is_decided: bool) {
-        let counts = state.counts();
+        let counts = Counts::of(state);
         let metrics = &self.metrics.copies;
         for (kind, count) in [
             (CopyState::Wanted, counts.wanted),
@@ -198,6 +217,7 @@ impl Drop for Report {
             CopyState::WithoutSource,
             CopyState::Retained,
             CopyState::Failed,
+            CopyState::Contested,
         ] {
             self.metrics.copies.copies.of(kind).set(0);
         }

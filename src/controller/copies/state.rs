@@ -6,10 +6,10 @@ use std::sync::Arc;
 use kube::core::ObjectMeta;
 
 use super::copy::{Copy, Wanted};
-use super::counts::Counts;
 use super::decide::{Action, decide};
 use super::grants::Grants;
 use super::job::{Grant, Job};
+use super::once::Once;
 use super::queue::Key;
 use super::wanted::{WantedCopies, wanted};
 use crate::config::Labels;
@@ -19,6 +19,7 @@ use crate::sources::Content;
 type Copies = BTreeMap<Arc<str>, Copy>;
 
 /// All that is known.
+#[derive(Default)]
 pub struct State {
     own_namespace: String,
     /// The entries in force, and the sources.
@@ -27,6 +28,8 @@ pub struct State {
     copies: HashMap<Arc<str>, Copies>,
     /// Secrets that are not ours where a copy is wanted, as they were met.
     foreign: HashSet<Key>,
+    /// What they have in common.
+    pub once: Once,
 }
 
 struct Namespace {
@@ -40,6 +43,8 @@ struct Namespace {
 pub struct Due {
     /// Copies that there is work on.
     pub work: Vec<Key>,
+    /// Copies that are there, and to be put right.
+    pub updates: Vec<Key>,
     /// Copies where a Secret that is not ours has the name, which is news.
     pub in_the_way: Vec<Key>,
 }
@@ -47,13 +52,7 @@ pub struct Due {
 impl State {
     /// Nothing is known yet.
     pub fn new(own_namespace: String) -> Self {
-        Self {
-            own_namespace,
-            grants: Grants::default(),
-            namespaces: HashMap::new(),
-            copies: HashMap::new(),
-            foreign: HashSet::new(),
-        }
+        Self { own_namespace, ..Self::default() }
     }
 
     /// Takes a namespace as it is now. What it is to have stays until it is decided on anew.
@@ -64,7 +63,7 @@ impl State {
             is_terminating: metadata.deletion_timestamp.is_some(),
             wanted,
         };
-        self.namespaces.insert(name.into(), namespace);
+        self.namespaces.insert(self.once.text(name), namespace);
     }
 
     /// A namespace is gone, with all in it.
@@ -74,25 +73,29 @@ impl State {
         self.foreign.retain(|key| *key.namespace != *name);
     }
 
-    /// Takes a Secret under the label of copies. One of our own namespace is never one.
-    pub fn set_copy(&mut self, key: &Key, copy: Copy) {
+    /// Takes a Secret under the label of copies, and says whether this version is new. One of our own
+    /// namespace is never a copy.
+    pub fn set_copy(&mut self, key: &Key, copy: Copy) -> bool {
         if *key.namespace == *self.own_namespace {
-            return;
+            return false;
         }
         if copy.is_ours() {
             self.foreign.remove(key);
         }
         let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
         // Of the same version more may be known than its metadata says.
-        if copies.get(&key.name).is_none_or(|known| known.version != copy.version) {
-            copies.insert(Arc::clone(&key.name), copy);
+        let is_new = copies.get(&key.name).is_none_or(|known| known.version != copy.version);
+        if is_new {
+            copies.insert(Arc::clone(&key.name), self.once.copy(copy));
         }
+        is_new
     }
 
     /// Takes a copy that was looked at, or written, just now.
     pub fn confirm_copy(&mut self, key: &Key, copy: Copy) {
         self.foreign.remove(key);
-        self.copies.entry(Arc::clone(&key.namespace)).or_default().insert(key.name.clone(), copy);
+        let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
+        copies.insert(key.name.clone(), self.once.copy(copy));
     }
 
     /// There is none.
@@ -128,6 +131,7 @@ impl State {
             });
         }
         self.copies.retain(|_, copies| !copies.is_empty());
+        self.once.forget_unused();
     }
 
     /// Every namespace.
@@ -147,13 +151,15 @@ impl State {
             namespace.wanted = WantedCopies::new();
             return due;
         }
-        namespace.wanted =
+        let wanted =
             wanted(config, self.grants.sources(), &self.own_namespace, name, &namespace.labels);
+        namespace.wanted = self.once.wanted(wanted);
         let there = self.copies.get(name).into_iter().flat_map(BTreeMap::keys);
         let names: BTreeSet<_> = namespace.wanted.keys().chain(there).cloned().collect();
         let keys = names.into_iter().map(|copy| Key { namespace: name.clone(), name: copy });
         for key in keys {
             match self.action(&key) {
+                Action::Update(_) => due.updates.push(key),
                 action if action.is_work() => due.work.push(key),
                 Action::Foreign if self.wanted(&key).is_some() => due.in_the_way.push(key),
                 _ => {}
@@ -204,28 +210,12 @@ impl State {
 
     /// What is wanted of a copy.
     pub fn wanted(&self, key: &Key) -> Option<&Wanted> {
-        self.namespaces.get(&key.namespace)?.wanted.get(&key.name)
+        self.namespaces.get(&key.namespace)?.wanted.get(&key.name).map(Arc::as_ref)
     }
 
     /// Whether a copy is to be made.
     pub fn is_absent(&self, key: &Key) -> bool {
         matches!(self.action(key), Action::Create(_))
-    }
-
-    /// Counts all copies.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        self.each(|_, wanted, _, action| {
-            counts.wanted += usize::from(wanted.is_some());
-            match action {
-                Action::InPlace => counts.in_place += 1,
-                Action::Foreign if wanted.is_some() => counts.foreign += 1,
-                Action::NoSource(_) => counts.without_source += 1,
-                Action::Retained => counts.retained += 1,
-                _ => {}
-            }
-        });
-        counts
     }
 
     /// Goes through all copies that are wanted or there: what is wanted, what there is, and what is the
@@ -238,7 +228,7 @@ impl State {
             for copy in namespace.wanted.keys().chain(unwanted) {
                 let key = Key { namespace: name.clone(), name: copy.clone() };
                 let found = there.and_then(|copies| copies.get(copy));
-                look(&key, namespace.wanted.get(copy), found, &self.action(&key));
+                look(&key, namespace.wanted.get(copy).map(Arc::as_ref), found, &self.action(&key));
             }
         }
     }
@@ -248,6 +238,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::controller::copies::counts::Counts;
     use crate::controller::copies::grants::Published;
     use crate::sources::Source;
     use serde_json::json;
@@ -292,7 +283,7 @@ registries:
         assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
         state.confirm_copy(&key("team-a"), copy(&state, true));
         assert_eq!(state.recheck(&"team-a".into()).work, []);
-        assert_eq!(state.counts(), Counts { wanted: 1, in_place: 1, ..Counts::default() });
+        assert_eq!(Counts::of(&state), Counts { wanted: 1, in_place: 1, ..Counts::default() });
         state.set_namespace("team-a", ObjectMeta::default());
         assert!(state.job(&key("team-a")).is_none(), "not decided on anew yet");
         state.remove_copy(&key("team-a"));
@@ -308,7 +299,7 @@ registries:
         let due = state.recheck(&"team-a".into());
         assert_eq!((due.work, due.in_the_way), (vec![], vec![]));
         assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
-        assert_eq!(state.counts().foreign, 1);
+        assert_eq!(Counts::of(&state).foreign, 1);
 
         // One that carries our label is told of by the watch.
         namespace(&mut state, "team-b", &json!({}));

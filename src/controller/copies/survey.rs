@@ -96,8 +96,7 @@ pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, Su
     }
     let copies: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
     for copy in all(&copies, "Secrets", ListParams::default().labels(SELECTOR)).await? {
-        let namespace = copy.namespace().unwrap_or_default();
-        let key = Key { namespace: namespace.into(), name: copy.name_any().into() };
+        let key = state.once.key(&copy.namespace().unwrap_or_default(), &copy.name_any());
         state.set_copy(&key, Copy::of(&copy.metadata));
     }
     let mut absent = Vec::new();
@@ -196,7 +195,7 @@ fn tallied(state: &State) -> Survey {
     let mut gone: BTreeMap<String, EntryStatus> = BTreeMap::new();
     let mut in_the_way = BTreeSet::new();
     state.each(|key, wanted, found, action| {
-        let Some(of) = wanted.or_else(|| found.and_then(|found| found.wanted.as_ref())) else {
+        let Some(of) = wanted.or_else(|| found.and_then(|found| found.wanted.as_deref())) else {
             return;
         };
         let entry = match entries.iter_mut().find(|entry| *entry.entry == *of.entry) {

@@ -8,7 +8,7 @@ use crate::config::{Config, Labels};
 use crate::sources::Sources;
 
 /// The copies of one namespace, by the name of the pull secret.
-pub type WantedCopies = BTreeMap<Arc<str>, Wanted>;
+pub type WantedCopies = BTreeMap<Arc<str>, Arc<Wanted>>;
 
 /// The copies that a namespace is to have. Of entries that give the same pull secret the first whose
 /// source can be used wins, and if there is none, the first.
@@ -34,7 +34,7 @@ pub fn wanted(
                 source: (*granted.source.secret).into(),
                 on_removal: granted.source.on_removal,
             };
-            wanted.insert(granted.pull_secret.into(), copy);
+            wanted.insert(granted.pull_secret.into(), Arc::new(copy));
         }
     }
     wanted
