@@ -65,6 +65,12 @@ async fn fault_24_leaders_whose_clocks_differ_by_20_minutes_take_turns_in_a_rota
     }
     let last = cluster.steady().await;
     serves(&webhook, &last).await;
+    // The audit log has a request when it has been answered, or a little later.
+    eventually("the last write in the audit log", SOON, async || {
+        let changes = changes(&cluster, began);
+        (changes >= WRITES).then_some(()).ok_or(changes)
+    })
+    .await;
     assert_eq!(changes(&cluster, began), WRITES);
 
     // And from then on nothing: each looks through what the other has left.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     audit,
-    cluster::Cluster,
+    cluster::{Cluster, SYSTEM_NAMESPACE},
     controller::{ControllerProcess, NewController},
     copying::{Copying, data, docker_config},
     eventually::eventually,
@@ -231,7 +231,7 @@ impl Work {
     /// What has happened to each Secret of the namespaces, as a watch tells it.
     async fn changes_since(&self, version: &str) -> BTreeMap<Place, Vec<String>> {
         let client = self.copying.cluster.client();
-        let last: Api<Secret> = Api::namespaced(client.clone(), "default");
+        let last: Api<Secret> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
         let last = last.create(&PostParams::default(), &sentinel()).await;
         let last = last.unwrap_or_else(|error| panic!("the last Secret: {error}")).name_any();
         let secrets: Api<Secret> = Api::all(client);
