@@ -103,6 +103,9 @@ struct CopyArgs {
     /// The ConfigMap of the configuration [default: NS/pullpass, of --namespace]
     #[arg(long, value_name = "NS/NAME", env = "PULLPASS_CONFIG_MAP")]
     config_map: Option<ObjectName>,
+    /// For how long the copies of a Secret that was shared by label outlast its deletion
+    #[arg(long, value_name = "TIME", env = "PULLPASS_SHARED_GRACE", value_parser = parse_duration, default_value = "10m")]
+    shared_grace: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -183,8 +186,9 @@ impl CopyArgs {
     fn options(self, namespace: &str) -> Option<CopyOptions> {
         let own = || ObjectName { namespace: namespace.into(), name: "pullpass".into() };
         let config_map = self.config_map.unwrap_or_else(own);
+        let (namespace, shared_grace) = (namespace.to_owned(), self.shared_grace);
         match self.copies {
-            CopyMode::Granted => Some(CopyOptions { namespace: namespace.to_owned(), config_map }),
+            CopyMode::Granted => Some(CopyOptions { namespace, config_map, shared_grace }),
             CopyMode::None => None,
         }
     }

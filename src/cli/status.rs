@@ -4,7 +4,7 @@ use super::output::{ERROR, Format, GOOD, OutputArgs, TITLE, WARNING, counted, pr
 use crate::{
     cluster::{ObjectName, client},
     controller::{
-        CopyOptions,
+        CopyOptions, SHARED_GRACE,
         copies::{EntryStatus, Survey, survey},
     },
     tls,
@@ -68,6 +68,7 @@ impl Status {
         let options = CopyOptions {
             namespace: self.namespace.clone(),
             config_map: self.config_map.clone().unwrap_or_else(own),
+            shared_grace: SHARED_GRACE,
         };
         tls::install_provider();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -21,7 +21,10 @@ pub struct Events {
     last: HashMap<Subject, Written>,
 }
 
-/// What an Event is about. Objects known by name and reasons are few, and so are these.
+/// Most subjects whose repetitions are counted.
+const MAX_SUBJECTS: usize = 1_000;
+
+/// What an Event is about.
 #[derive(PartialEq, Eq, Hash)]
 struct Subject {
     kind: Option<String>,
@@ -75,6 +78,10 @@ impl Events {
     /// for another recorder, so that it becomes an Event of its own.
     fn recorder_of(&mut self, subject: Subject, note: String) -> &Recorder {
         let last = self.last.remove(&subject).filter(|last| last.note == note);
+        if self.last.len() >= MAX_SUBJECTS {
+            // A repetition is then an Event of its own.
+            self.last.clear();
+        }
         let written = last.unwrap_or_else(|| Written {
             note,
             recorder: Recorder::new(self.client.clone(), self.reporter.clone()),

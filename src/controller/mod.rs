@@ -7,7 +7,7 @@ pub mod options;
 pub mod process;
 mod request;
 
-pub use copies::{CopyMode, CopyOptions};
+pub use copies::{CopyMode, CopyOptions, SHARED_GRACE};
 pub use options::{CertificateMode, CertificateOptions};
 
 use crate::{server::Liveness, telemetry::Metrics};

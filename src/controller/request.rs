@@ -33,6 +33,12 @@ pub enum RequestError {
         /// The kind and the name.
         object: String,
     },
+    /// What it goes by has been changed, and no watch has told of that yet.
+    #[error("{object} has been changed, which the watch is yet to tell")]
+    Outdated {
+        /// The kind and the name.
+        object: String,
+    },
     /// Somebody else has written meanwhile.
     #[error("failed to {act} {object}: it has been changed meanwhile")]
     Conflict {

@@ -32,6 +32,8 @@ pub enum FindingKind {
     NotShared,
     /// It is shared by label, and other entries have to do with it.
     Conflict,
+    /// It was shared by label, and was deleted.
+    SharedDeleted,
     /// All that is shared by label is too much.
     SharedRefused,
 }
@@ -39,7 +41,14 @@ pub enum FindingKind {
 impl FindingKind {
     /// Whether something is not copied for it.
     pub fn is_error(self) -> bool {
-        matches!(self, Self::Missing | Self::Broken | Self::NotShared | Self::SharedRefused)
+        matches!(
+            self,
+            Self::Missing
+                | Self::Broken
+                | Self::NotShared
+                | Self::SharedDeleted
+                | Self::SharedRefused
+        )
     }
 
     /// The reason of the Event.
@@ -50,6 +59,7 @@ impl FindingKind {
             Self::NotCovered => "ImagesNotCovered",
             Self::NotShared => "SecretNotShared",
             Self::Conflict => "SharedSecretConflict",
+            Self::SharedDeleted => "SharedSecretDeleted",
             Self::SharedRefused => "SharedSecretsRefused",
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Content, Share, Source};
+use super::{Content, NAMESPACES_ANNOTATION, Share, Source};
 
 /// The Secrets of our own namespace.
 #[derive(Clone, Debug, Default)]
@@ -32,13 +32,21 @@ impl Sources {
         self.shares.iter()
     }
 
-    /// Whether a Secret is shared by label.
-    pub fn is_shared(&self, name: &str) -> bool {
-        self.shares.contains_key(name)
+    /// How a Secret is shared by label; none if it is not.
+    pub fn share(&self, name: &str) -> Option<&Share> {
+        self.shares.get(name)
     }
 
-    /// Takes a Secret as it is now. Whether that changes anything.
+    /// Takes a Secret as it is now. Whether that changes anything. Of one that is shared by a rule that
+    /// cannot be read nothing is copied: it may be that the rule was to be narrowed.
     pub fn set(&mut self, name: &str, source: Source, share: Option<Share>) -> bool {
+        let refused = share.as_ref().and_then(|share| share.namespaces().err());
+        let source = match refused {
+            Some(reason) => Source::Broken(format!(
+                "its annotation {NAMESPACES_ANNOTATION} is refused: {reason}"
+            )),
+            None => source,
+        };
         let is_new =
             self.secrets.get(name) != Some(&source) || self.shares.get(name) != share.as_ref();
         let name: Arc<str> = name.into();

@@ -15,6 +15,23 @@ pub struct Sharing {
 }
 
 impl Sharing {
+    /// Of Secrets that were deleted, what they stand for stays.
+    pub fn keep<'s>(&mut self, deleted: impl Iterator<Item = &'s SharedSecret>) {
+        for secret in deleted {
+            let name = secret.name();
+            let note = format!(
+                "the Secret {name}, which was shared by its label, does not exist any more; what was shared stays for a while: create it again, or wait until its copies are deleted"
+            );
+            self.findings.push(Finding {
+                kind: FindingKind::SharedDeleted,
+                source: name.into(),
+                note,
+            });
+            self.secrets.push(secret.clone());
+        }
+        self.secrets.sort_by(|a, b| a.name().cmp(b.name()));
+    }
+
     /// The written entries, and those that the shared Secrets stand for.
     ///
     /// # Errors
@@ -66,14 +83,8 @@ impl Asked<'_> {
 
     /// The namespaces that it is for; none if that is not known.
     #[expect(clippy::option_option, reason = "not known, and all in scope, are two things")]
-    fn namespaces(&mut self, share: &Share) -> Option<Option<SharedNamespaces>> {
-        match share.namespaces() {
-            Ok(namespaces) => Some(namespaces),
-            Err(reason) => {
-                self.find(&format!("its annotation pullpass.io/namespaces is refused: {reason}"));
-                self.last.map(SharedSecret::namespaces)
-            }
-        }
+    fn namespaces(&self, share: &Share) -> Option<Option<SharedNamespaces>> {
+        share.namespaces().ok().or_else(|| self.last.map(SharedSecret::namespaces))
     }
 
     /// The patterns that it serves; none if that is not known.
@@ -168,7 +179,7 @@ mod tests {
     #[rstest]
     #[case::content(None, None, "pull old.example/*")]
     #[case::content_but_narrowed(None, Some(TEAMS), "pull old.example/* narrowed")]
-    #[case::rule(Some(HUB), Some("{name: a}"), "pull docker.io/*")]
+    #[case::rule(Some(HUB), Some("{name: a}"), "pull old.example/*")]
     #[case::nothing_follows(Some(NONE), None, "pull old.example/*")]
     fn fault_45_of_one_that_breaks_the_last_good_stays(
         #[case] content: Option<&str>,

@@ -100,13 +100,13 @@ impl ConfigKeeper {
     /// Takes what is shared by label. If it cannot be had or is broken, the last good stays, and log and
     /// metrics say so.
     pub fn offer_shared(&mut self, origin: &str, offered: Offered) {
-        let news = self.shared.take(offered);
-        let news = news.and_then(|is_new| match &self.written {
-            Some(written) if is_new => self.slot.install(written, self.shared.entries()),
-            _ => Ok(()),
+        let Some(taken) = self.shared.take(offered) else { return };
+        let taken = taken.and_then(|()| match &self.written {
+            Some(written) => self.slot.install(written, self.shared.entries()),
+            None => Ok(()),
         });
         let metrics = &self.metrics.config;
-        match news {
+        match taken {
             Ok(()) => {
                 metrics.shared_refused.set(0);
                 metrics.shared.set(count(self.shared.entries().len()));

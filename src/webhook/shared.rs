@@ -35,18 +35,21 @@ impl SharedEntries {
         self.is_known = true;
     }
 
-    /// Takes what is offered. Whether it is news.
+    /// Takes what is offered; nothing comes of what was offered last.
     ///
     /// # Errors
-    /// Why it cannot be used, if that is news; the last good ones stay.
-    pub fn take(&mut self, offered: Offered) -> Result<bool, String> {
+    /// Why it cannot be used; the last good ones stay. (Where nothing is shared any more, that is said.)
+    pub fn take(&mut self, offered: Offered) -> Option<Result<(), String>> {
         self.is_known = true;
         if self.last.as_ref() == Some(&offered) {
-            return Ok(false);
+            return None;
         }
         let entries = match &offered {
             Offered::Absent if !self.entries.is_empty() => {
                 Err("the ConfigMap does not exist; apply the manifests again, which make it".into())
+            }
+            Offered::Published(None) if !self.entries.is_empty() => {
+                Err("the ConfigMap holds nothing; the controller writes it anew".into())
             }
             Offered::Absent | Offered::Published(None) => Ok(Vec::new()),
             Offered::Published(Some(text)) => SharedSecrets::parse(text)
@@ -54,8 +57,7 @@ impl SharedEntries {
                 .map_err(|error| error.brief()),
         };
         self.last = Some(offered);
-        self.entries = entries?;
-        Ok(true)
+        Some(entries.map(|entries| self.entries = entries))
     }
 }
 
@@ -78,22 +80,25 @@ mod tests {
     fn the_last_good_ones_stay_and_each_fault_is_told_once() {
         let mut shared = SharedEntries::default();
         assert!(!shared.is_known());
-        assert_eq!(shared.take(Offered::Absent), Ok(true));
+        assert_eq!(shared.take(Offered::Absent), Some(Ok(())));
         assert!(shared.is_known());
-        assert_eq!(shared.take(Offered::Published(None)), Ok(true));
-        assert_eq!(shared.take(published(&["a", "b"])), Ok(true));
-        assert_eq!(shared.take(published(&["a", "b"])), Ok(false));
+        assert_eq!(shared.take(Offered::Published(None)), Some(Ok(())));
+        assert_eq!(shared.take(published(&["a", "b"])), Some(Ok(())));
+        assert_eq!(shared.take(published(&["a", "b"])), None);
         for (bad, reason) in [
-            (Offered::Absent, "does not exist"),
-            (Offered::Published(Some("a: b".into())), "unknown field"),
-        ] {
-            assert!(shared.take(bad).unwrap_err().contains(reason), "{reason}");
+            (|| Offered::Absent, "does not exist"),
+            (|| Offered::Published(None), "holds nothing"),
+            (|| Offered::Published(Some("a: b".into())), "unknown field"),
+        ] as [(fn() -> Offered, &str); 3]
+        {
+            let refused = shared.take(bad()).and_then(Result::err);
+            assert!(refused.is_some_and(|text| text.contains(reason)), "{reason}");
+            assert_eq!(shared.take(bad()), None, "{reason}");
             assert_eq!(names(&shared), ["shared:a", "shared:b"], "{reason}");
         }
-        assert_eq!(shared.take(Offered::Published(Some("a: b".into()))), Ok(false));
-        assert_eq!(shared.take(published(&["b"])), Ok(true));
+        assert_eq!(shared.take(published(&["b"])), Some(Ok(())));
         assert_eq!(names(&shared), ["shared:b"]);
-        assert_eq!(shared.take(Offered::Published(None)), Ok(true));
+        assert_eq!(shared.take(published(&[])), Some(Ok(())));
         assert_eq!(names(&shared), Vec::<&str>::new());
     }
 }

@@ -144,13 +144,24 @@ struct Model {
     label: Label,
     /// Of [`SHARES`] the one that is in force.
     shared: Option<usize>,
+    /// Every content of a source.
+    written: HashSet<String>,
     /// For each content the namespaces, by UID, that were ever granted it.
     granted: HashMap<String, HashSet<String>>,
-    seen: Arc<Mutex<Vec<(String, String)>>>,
+    /// Of each UID the name of its namespace.
+    names: HashMap<String, &'static str>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     watch: JoinHandle<()>,
     controller: JoinHandle<()>,
     seed: u64,
     versions: u32,
+}
+
+/// A version of a Secret: its content, its namespace, and the UID that it says it is for.
+struct Seen {
+    content: String,
+    namespace: String,
+    uid: String,
 }
 
 struct Known {
@@ -179,6 +190,8 @@ impl Model {
             label: Label::None,
             shared: None,
             granted: HashMap::new(),
+            written: HashSet::new(),
+            names: HashMap::new(),
             seen,
             watch,
             controller,
@@ -213,6 +226,16 @@ impl Model {
             what = self.something().await;
         }
         self.expect();
+        // A new content follows at once on what may have taken a grant away. (Not where what stays of it
+        // would be a matter of luck.)
+        let is_about_grants =
+            ["namespace", "configuration", SHARED].iter().any(|begin| what.starts_with(begin))
+                && self.label != Label::BrokenRule;
+        if is_about_grants && self.chance.next(2) == 0 {
+            let source = self.pick(&["s2", SHARED]);
+            what = format!("{what}; {}", self.edit_source(source).await);
+            self.expect();
+        }
         if !is_killed {
             return what;
         }
@@ -286,6 +309,7 @@ impl Model {
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> =
             Api::all(self.cluster.client());
         let uid = namespaces.get(name).await.unwrap().uid().unwrap();
+        self.names.insert(uid.clone(), name);
         self.namespaces.insert(name, Known { object, uid, tier });
         format!("namespace {name} is made, labelled {tier:?}")
     }
@@ -302,6 +326,7 @@ impl Model {
         self.versions += 1;
         let content = docker_config("gcr.io", &format!("{}-{}", self.seed, self.versions));
         self.write_source(source, &content).await;
+        self.written.insert(content.clone());
         self.sources.insert(source, Some(content));
         format!("source {source} is version {}", self.versions)
     }
@@ -360,8 +385,9 @@ impl Model {
         if !is_free {
             return NOTHING.into();
         }
+        let label = self.pick(&["true", "false"]);
         let secret: Secret = serde_json::from_value(json!({
-            "metadata": {"name": name, "labels": {"pullpass.io/copy": "true"}},
+            "metadata": {"name": name, "labels": {"pullpass.io/copy": label}},
             "type": "kubernetes.io/dockerconfigjson",
             "data": {".dockerconfigjson": ByteString(docker_config("theirs", "x").into_bytes())},
         }))
@@ -378,9 +404,10 @@ impl Model {
         }
         let at = usize::try_from(self.chance.next(places.len() as u64)).expect("it is small");
         let (namespace, name) = &places[at];
-        let is_granted = self.grants(namespace).iter().any(|entry| {
-            entry.name == name && self.sources.get(entry.source).is_some_and(Option::is_some)
-        });
+        let is_granted = self
+            .grants(namespace)
+            .iter()
+            .any(|entry| entry.name == name && self.content(entry.source).is_some());
         // Nobody puts right what is retained, or what has no source.
         if !is_granted {
             return NOTHING.into();
@@ -394,6 +421,12 @@ impl Model {
         let patch = Patch::Merge(json!({"data": {".dockerconfigjson": bytes}}));
         secrets.patch(name, &PatchParams::default(), &patch).await.unwrap();
         format!("the copy {namespace}/{name} is changed")
+    }
+
+    /// What is copied of a source, if anything is.
+    fn content(&self, source: &str) -> Option<String> {
+        let is_held = source == SHARED && self.label == Label::BrokenRule;
+        self.sources.get(source).cloned().flatten().filter(|_| !is_held)
     }
 
     fn grants(&self, namespace: &str) -> Vec<&'static Entry> {
@@ -410,7 +443,7 @@ impl Model {
         for (namespace, known) in &self.namespaces {
             for entry in self.grants(namespace) {
                 let place = ((*namespace).to_owned(), entry.name.to_owned());
-                let content = self.sources.get(entry.source).cloned().flatten();
+                let content = self.content(entry.source);
                 if let Some(content) = &content {
                     let granted = self.granted.entry(content.clone()).or_default();
                     granted.insert(known.uid.clone());
@@ -476,9 +509,15 @@ impl Model {
     fn no_bytes_without_grant(&self) {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut count = 0;
-        for (content, uid) in seen.iter() {
-            let Some(granted) = self.granted.get(content) else { continue };
-            assert!(granted.contains(uid), "{content} stood in the namespace {uid}");
+        for Seen { content, namespace, uid } in seen.iter() {
+            // What others have put there, or tests before.
+            if !self.written.contains(content) {
+                continue;
+            }
+            let granted = self.granted.get(content);
+            let is_granted = granted.is_some_and(|granted| granted.contains(uid));
+            assert!(is_granted, "{content} stood in the namespace {namespace}, {uid}");
+            assert_eq!(self.names.get(uid), Some(&&**namespace), "{content} says {uid}");
             count += 1;
         }
         println!("{count} versions of copies were seen");
@@ -493,9 +532,8 @@ impl Drop for Model {
     }
 }
 
-/// Every version of every Secret outside the system's namespace: its content, and the UID of the
-/// namespace that it says it is for.
-async fn watch(client: kube::Client, seen: Arc<Mutex<Vec<(String, String)>>>) {
+/// Every version of every Secret outside the system's namespace.
+async fn watch(client: kube::Client, seen: Arc<Mutex<Vec<Seen>>>) {
     let secrets = watcher(Api::<Secret>::all(client), watcher::Config::default());
     pin_mut!(secrets);
     while let Some(event) = secrets.next().await {
@@ -511,7 +549,8 @@ async fn watch(client: kube::Client, seen: Arc<Mutex<Vec<(String, String)>>>) {
         let uid = secret.annotations().get("pullpass.io/namespace-uid").cloned();
         let content = String::from_utf8_lossy(data(&secret)).into_owned();
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.push((content, uid.unwrap_or_default()));
+        let namespace = secret.namespace().unwrap_or_default();
+        seen.push(Seen { content, namespace, uid: uid.unwrap_or_default() });
     }
 }
 
@@ -523,6 +562,7 @@ async fn controller(cluster: &Cluster, chance: &Arc<Chance>) -> JoinHandle<()> {
     let options = CopyOptions {
         namespace: SYSTEM_NAMESPACE.into(),
         config_map: ObjectName { namespace: SYSTEM_NAMESPACE.into(), name: "pullpass".into() },
+        shared_grace: Duration::ZERO,
     };
     let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
     tokio::spawn(async move { copies::run(client, options, metrics, Liveness::new()).await })

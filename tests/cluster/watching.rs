@@ -16,6 +16,7 @@ use axum::{
 use futures::{StreamExt, TryStreamExt, future, stream};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
+use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, client::Body};
 use pullpass::{
     cluster::{ObjectName, client::without_silence},
@@ -23,7 +24,7 @@ use pullpass::{
     server::Liveness,
     telemetry::{Component, Metrics, copies::CopyWatch},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -53,6 +54,8 @@ struct Wire {
     expired: AtomicUsize,
     /// Watches that have begun are told nothing any more.
     is_cut: Mutex<Arc<AtomicBool>>,
+    /// Watches of ConfigMaps are told nothing any more.
+    are_config_maps_cut: Arc<AtomicBool>,
     /// Each list and watch, with what it accepts.
     asked: Mutex<Vec<String>>,
 }
@@ -76,9 +79,15 @@ impl Wire {
             return Ok(Response::new(told(Body::from(event.into_bytes()))));
         }
         let is_cut = Arc::clone(&self.is_cut.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_of_config_map = request.uri().path().ends_with("/configmaps");
+        let are_cut = Arc::clone(&self.are_config_maps_cut);
+        let is_told = move || {
+            let is_cut_too = is_of_config_map && are_cut.load(Ordering::SeqCst);
+            !is_cut.load(Ordering::SeqCst) && !is_cut_too
+        };
         let until_cut = |body: Body| {
             let told = body.into_data_stream().map_err(BoxError::from);
-            let told = told.take_while(move |_| future::ready(!is_cut.load(Ordering::SeqCst)));
+            let told = told.take_while(move |_| future::ready(is_told()));
             StreamBody::new(told.chain(stream::pending()).map_ok(Frame::data)).boxed_unsync()
         };
         Ok(send(&client, request).await?.map(until_cut))
@@ -109,28 +118,26 @@ struct Watching {
 
 impl Watching {
     async fn start() -> Self {
+        Self::start_with(SILENCE).await
+    }
+
+    async fn start_with(silence: Duration) -> Self {
         let cluster = Cluster::exclusive().await;
         cluster.apply_default_overlay(1).await;
         cluster.apply_rights_to_copy().await;
         cluster.configure(CONFIG).await.expect_success();
         let content = docker_config("gcr.io", "x");
-        let source = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "source", "namespace": SYSTEM_NAMESPACE},
-            "type": "kubernetes.io/dockerconfigjson",
-            "stringData": {".dockerconfigjson": content},
-        });
-        cluster.apply(&source).await;
+        cluster.apply(&source(&content)).await;
         let wire = Arc::<Wire>::default();
         let passing = Arc::clone(&wire);
         let client = cluster.controllers_client().await;
         let client =
             meddled(&client, move |client, request| Arc::clone(&passing).pass(client, request));
-        let client = without_silence(client, SILENCE);
+        let client = without_silence(client, silence);
         let options = CopyOptions {
             namespace: SYSTEM_NAMESPACE.into(),
             config_map: ObjectName::default_config_map(),
+            shared_grace: Duration::ZERO,
         };
         let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
         let liveness = Liveness::new();
@@ -142,7 +149,7 @@ impl Watching {
     /// A new namespace gets its copy.
     async fn copies(&self, when: &str) {
         let namespace = self.cluster.namespace("team").create_at_once().await;
-        let secrets = namespace.api::<k8s_openapi::api::core::v1::Secret>();
+        let secrets = namespace.api::<Secret>();
         eventually(&format!("a copy {when}"), SOON, async || {
             let found = secrets.get_opt("team").await.map_err(|error| error.to_string())?;
             let found = found.ok_or_else(|| "there is none".to_owned())?;
@@ -151,6 +158,45 @@ impl Watching {
         })
         .await;
     }
+}
+
+fn source(content: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "source", "namespace": SYSTEM_NAMESPACE},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": content},
+    })
+}
+
+/// An administrator withdraws a grant, and changes the password that leaked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_50_a_new_content_goes_out_under_no_table_that_is_withdrawn_already() {
+    let watching = Watching::start_with(Duration::from_hours(1)).await;
+    watching.copies("at the beginning").await;
+    let withdrawn = watching.cluster.namespace("team").create_at_once().await;
+    let secrets = withdrawn.api::<Secret>();
+    eventually("its copy", SOON, async || {
+        let found = secrets.get_opt("team").await.map_err(|error| error.to_string())?;
+        found.map(|_| ()).ok_or_else(|| "there is none".to_owned())
+    })
+    .await;
+
+    watching.wire.are_config_maps_cut.store(true, Ordering::SeqCst);
+    let without = CONFIG.replace("team-*", "other-*");
+    watching.cluster.configure(&without).await.expect_success();
+    let failures = watching.metrics.copies.failures.get();
+    watching.cluster.apply(&source(&docker_config("gcr.io", "new"))).await;
+
+    eventually("the controller to have tried", SOON, async || {
+        let failed = watching.metrics.copies.failures.get() - failures;
+        (failed >= 3).then_some(()).ok_or(failed)
+    })
+    .await;
+    let found = secrets.get("team").await.unwrap();
+    assert_eq!(data(&found), watching.content.as_bytes(), "what was granted is there, and no more");
+    watching.controller.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use super::contests::Contests;
 use super::grants::Published;
 use super::job::{Job, Outcome};
 use super::lists::Lists;
+use super::options::CopyOptions;
 use super::pace::Pace;
 use super::publication::Retry;
 use super::queue::{Key, Queue};
@@ -16,6 +17,7 @@ use super::state::State;
 use crate::cluster::chance::chance;
 use crate::controller::request::RequestError;
 use crate::sources::Finding;
+use crate::telemetry::copies::CopyWatch;
 
 /// Copies that are worked on at once.
 const PARALLEL: usize = 16;
@@ -45,8 +47,8 @@ pub struct Copier {
     rechecks: VecDeque<Arc<str>>,
     rechecked: HashSet<Arc<str>>,
     pub(super) report: Report,
-    /// The version of the ConfigMap that was told of last.
-    pub(super) config_version: Option<String>,
+    /// The watches that have failed and told nothing since.
+    pub(super) failing: HashSet<CopyWatch>,
     contests: Contests,
     /// What is shared by label is not published before.
     publication: Retry,
@@ -56,16 +58,16 @@ pub struct Copier {
 
 impl Copier {
     /// Nothing is known yet.
-    pub fn new(own_namespace: &str, report: Report) -> Self {
+    pub fn new(options: &CopyOptions, report: Report) -> Self {
         Self {
-            state: State::new(own_namespace.to_owned()),
+            state: State::new(options),
             queue: Queue::default(),
             pace: Pace::new(Instant::now()),
             lists: Lists::default(),
             rechecks: VecDeque::new(),
             rechecked: HashSet::new(),
             report,
-            config_version: None,
+            failing: HashSet::new(),
             contests: Contests::default(),
             publication: Retry::default(),
             is_audit_due: false,
@@ -161,7 +163,8 @@ impl Copier {
             Ok(text) => {
                 self.publication.done();
                 // Nothing is in force by it: only what is read first counts.
-                let _ = self.state.grants.set_published(Published::Text(Some(text)));
+                let published = Published::Text(Some(text));
+                let _ = self.state.grants.set_published(published, Instant::now());
             }
             Err(_) => self.publication.failed(Instant::now(), chance()),
         }
@@ -215,9 +218,13 @@ impl Copier {
     pub fn count(&mut self) {
         if self.lists.are_complete() {
             let now = Instant::now();
+            if self.state.grants.forget_gone(now) {
+                self.recheck_all();
+            }
             self.contests.forget_old(now);
             self.report.contests(self.contests.count(now));
-            self.report.count(&self.state, &self.queue, self.rechecks.is_empty());
+            let is_decided = self.rechecks.is_empty() && self.failing.is_empty();
+            self.report.count(&self.state, &self.queue, is_decided);
         }
     }
 }

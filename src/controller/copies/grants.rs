@@ -1,18 +1,27 @@
 //! The entries in force: those of the configuration, then those that stand for Secrets shared by label.
 //! No I/O.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::basis::Basis;
 use crate::config::{Config, SharedSecret, SharedSecrets};
 use crate::sources::{Finding, FindingKind, Share, Sharing, Source, Sources, findings, sharing};
 
 /// What is written, what is shared, and what is known of the Secrets.
 #[derive(Default)]
 pub struct Grants {
+    basis: Basis,
+    is_text_known: bool,
     written: Option<Arc<Config>>,
     sources: Sources,
     /// Whether all of them are known: what is not yet would look as if it were shared no more.
     are_sources_known: bool,
+    /// The shared Secrets that were deleted, and until when what they stand for stays.
+    gone: BTreeMap<Box<str>, Instant>,
+    /// For how long it does.
+    grace: Duration,
     /// What is shared; until it was looked at, what was published by then.
     sharing: Option<Sharing>,
     /// Why the entries in force are older ones.
@@ -35,6 +44,11 @@ pub enum Published {
 }
 
 impl Grants {
+    /// Nothing is known yet. What a shared Secret stands for outlasts its deletion by `grace`.
+    pub fn new(grace: Duration) -> Self {
+        Self { grace, ..Self::default() }
+    }
+
     /// The entries in force; without any nothing is done.
     pub fn config(&self) -> Option<&Arc<Config>> {
         self.in_force.as_ref()
@@ -53,30 +67,74 @@ impl Grants {
 
     /// Takes a Secret as it is now. Whether that changes anything.
     pub fn set_source(&mut self, name: &str, source: Source, share: Option<Share>) -> bool {
-        let is_shared = share.is_some() || self.sources.is_shared(name);
+        let is_shared = share.is_some() || self.sources.share(name).is_some();
         let is_new = self.sources.set(name, source, share);
-        if is_new && is_shared {
-            self.refresh();
-        }
-        is_new
+        self.gone.remove(name);
+        self.changed(is_new, is_shared)
     }
 
     /// A Secret is gone. Whether there was one.
-    pub fn remove_source(&mut self, name: &str) -> bool {
-        let is_shared = self.sources.is_shared(name);
+    pub fn remove_source(&mut self, name: &str, now: Instant) -> bool {
+        let is_shared = self.sources.share(name).is_some();
         let is_new = self.sources.remove(name);
+        self.note_gone(now);
+        self.changed(is_new, is_shared)
+    }
+
+    /// All Secrets are known: those that are listed, and no others. Whether that changes anything.
+    pub fn keep_sources(&mut self, is_listed: impl Fn(&str) -> bool, now: Instant) -> bool {
+        let is_new = self.sources.keep_only(is_listed) || !self.are_sources_known;
+        self.are_sources_known = true;
+        self.note_gone(now);
+        self.changed(is_new, true)
+    }
+
+    /// Takes note of the shared Secrets that do not exist any more: what they stand for goes later, for it
+    /// may be that they are made anew, or that all of our namespace goes.
+    fn note_gone(&mut self, now: Instant) {
+        if !self.are_sources_known || self.grace.is_zero() {
+            return;
+        }
+        let shared = self.sharing.iter().flat_map(|sharing| &sharing.secrets);
+        for secret in shared.filter(|secret| self.sources.get(secret.name()).is_none()) {
+            self.gone.entry(secret.name().into()).or_insert(now + self.grace);
+        }
+    }
+
+    /// Forgets what has been gone for long. Whether that changes anything.
+    pub fn forget_gone(&mut self, now: Instant) -> bool {
+        let before = self.gone.len();
+        self.gone.retain(|_, until| *until > now);
+        self.changed(self.gone.len() != before, true)
+    }
+
+    fn changed(&mut self, is_new: bool, is_shared: bool) -> bool {
+        if is_new {
+            self.basis.version += 1;
+        }
         if is_new && is_shared {
             self.refresh();
         }
         is_new
     }
 
-    /// All Secrets are known: those that are listed, and no others. Whether that changes anything.
-    pub fn keep_sources(&mut self, is_listed: impl Fn(&str) -> bool) -> bool {
-        let is_new = self.sources.keep_only(is_listed) || !self.are_sources_known;
-        self.are_sources_known = true;
+    /// What the watches have told of the configuration and the sources.
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// A watch of the configuration or of the sources failed: what it has told may be old.
+    pub fn doubt(&mut self) {
+        self.basis.version += 1;
+    }
+
+    /// Takes the text of the ConfigMap, whatever it is. Whether it is another one.
+    pub fn set_text(&mut self, text: Option<&str>) -> bool {
+        let is_new = !self.is_text_known || self.basis.text.as_deref() != text;
+        self.is_text_known = true;
         if is_new {
-            self.refresh();
+            self.basis.version += 1;
+            self.basis.text = text.map(Into::into);
         }
         is_new
     }
@@ -86,7 +144,7 @@ impl Grants {
     ///
     /// # Errors
     /// Why what is read first cannot be used.
-    pub fn set_published(&mut self, published: Published) -> Result<bool, String> {
+    pub fn set_published(&mut self, published: Published, now: Instant) -> Result<bool, String> {
         let is_first = self.sharing.is_none();
         let last = match &published {
             Published::Text(Some(text)) if is_first => parse(text),
@@ -96,6 +154,7 @@ impl Grants {
         if is_first {
             let secrets = last.clone().unwrap_or_default();
             self.sharing = Some(Sharing { secrets, findings: Vec::new() });
+            self.note_gone(now);
             self.refresh();
         }
         last.map(|_| is_first)
@@ -107,7 +166,8 @@ impl Grants {
         else {
             return;
         };
-        let sharing = sharing(&self.sources, &last.secrets);
+        let mut sharing = sharing(&self.sources, &last.secrets);
+        sharing.keep(last.secrets.iter().filter(|secret| self.gone.contains_key(secret.name())));
         self.refused = None;
         match sharing.joined(written) {
             Ok(config) => self.in_force = Some(config),
@@ -127,7 +187,7 @@ impl Grants {
         let (Some(sharing), Some(_)) = (&self.sharing, &self.in_force) else { return None };
         let published = match &self.published {
             Published::Unknown => return None,
-            Published::Absent | Published::Text(None) if sharing.secrets.is_empty() => return None,
+            Published::Absent if sharing.secrets.is_empty() => return None,
             Published::Absent | Published::Text(None) => None,
             Published::Text(Some(text)) => Some(text),
         };
@@ -172,6 +232,10 @@ registries: [{name: a, images: ["a.example/*"]}]
         grants
     }
 
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn names(grants: &Grants) -> Vec<&str> {
         let entries = grants.config().into_iter().flat_map(|config| config.entries());
         entries.map(|entry| &*entry.name).collect()
@@ -185,25 +249,25 @@ registries: [{name: a, images: ["a.example/*"]}]
     fn nothing_is_in_force_until_all_is_known() {
         let mut grants = shared(good());
         assert_eq!((names(&grants), grants.to_publish()), (vec![], None));
-        assert_eq!(grants.set_published(Published::Absent), Ok(true));
+        assert_eq!(grants.set_published(Published::Absent, now()), Ok(true));
         assert_eq!((names(&grants), grants.to_publish()), (vec![], None));
-        assert!(grants.keep_sources(|_| true));
+        assert!(grants.keep_sources(|_| true, now()));
         assert_eq!(names(&grants), ["a", "shared:hub"]);
-        assert!(!grants.keep_sources(|_| true));
+        assert!(!grants.keep_sources(|_| true, now()));
     }
 
     #[test]
     fn what_is_shared_is_published_once() {
         let mut grants = shared(good());
-        grants.keep_sources(|_| true);
-        grants.set_published(Published::Text(None)).unwrap();
+        grants.keep_sources(|_| true, now());
+        grants.set_published(Published::Text(None), now()).unwrap();
         let text = grants.to_publish().unwrap();
         assert!(text.contains("docker.io/*") && !text.contains("dXNlcjpwYXNz"), "{text}");
-        assert_eq!(grants.set_published(Published::Text(Some(text))), Ok(false));
+        assert_eq!(grants.set_published(Published::Text(Some(text)), now()), Ok(false));
         assert_eq!(grants.to_publish(), None);
-        grants.set_published(Published::Text(Some("other".into()))).unwrap();
+        grants.set_published(Published::Text(Some("other".into())), now()).unwrap();
         assert!(grants.to_publish().is_some(), "what somebody wrote is put right");
-        assert!(grants.remove_source("hub"));
+        assert!(grants.remove_source("hub", now()));
         assert!(grants.to_publish().is_some(), "and nothing shared is published too");
         assert_eq!(names(&grants), ["a"]);
     }
@@ -211,13 +275,13 @@ registries: [{name: a, images: ["a.example/*"]}]
     #[test]
     fn fault_45_what_is_broken_at_the_start_goes_on_as_published() {
         let mut before = shared(good());
-        before.keep_sources(|_| true);
-        before.set_published(Published::Absent).unwrap();
+        before.keep_sources(|_| true, now());
+        before.set_published(Published::Absent, now()).unwrap();
         let text = before.to_publish().unwrap();
 
         let mut grants = shared(Source::Broken("it is broken".into()));
-        grants.keep_sources(|_| true);
-        assert_eq!(grants.set_published(Published::Text(Some(text))), Ok(true));
+        grants.keep_sources(|_| true, now());
+        assert_eq!(grants.set_published(Published::Text(Some(text)), now()), Ok(true));
         assert_eq!((names(&grants), grants.to_publish()), (vec!["a", "shared:hub"], None));
         let found = grants.findings()();
         assert!(found[0].note.contains("it is broken; what was shared before stays"), "{found:?}");
@@ -230,10 +294,58 @@ registries: [{name: a, images: ["a.example/*"]}]
     #[test]
     fn what_was_published_and_cannot_be_read_is_told_and_written_anew() {
         let mut grants = shared(good());
-        grants.keep_sources(|_| true);
-        let error = grants.set_published(Published::Text(Some("a: b".into()))).unwrap_err();
+        grants.keep_sources(|_| true, now());
+        let error = grants.set_published(Published::Text(Some("a: b".into())), now()).unwrap_err();
         assert!(error.contains("unknown field"), "{error}");
         assert_eq!(names(&grants), ["a", "shared:hub"]);
         assert!(grants.to_publish().is_some());
+    }
+
+    #[test]
+    fn what_was_shared_outlasts_the_deletion_of_its_secret_for_a_while() {
+        let (start, grace) = (now(), Duration::from_secs(60));
+        let mut grants = Grants { grace, ..shared(good()) };
+        grants.keep_sources(|_| true, start);
+        grants.set_published(Published::Absent, start).unwrap();
+        assert!(grants.remove_source("hub", start));
+        assert_eq!(names(&grants), ["a", "shared:hub"]);
+        assert!(grants.findings()()[0].note.contains("does not exist any more"));
+        let text = grants.to_publish().unwrap();
+
+        // Made anew, with its label or without.
+        grants.set_source("hub", good(), Share::of(Some("true"), None));
+        assert!(!grants.forget_gone(start + grace));
+        assert_eq!(names(&grants), ["a", "shared:hub"]);
+        grants.set_source("hub", good(), None);
+        assert_eq!(names(&grants), ["a"]);
+
+        // Gone for good, over a restart too.
+        let mut grants = Grants::new(grace);
+        grants.set_written(config::parse(CONFIG).unwrap().config);
+        grants.keep_sources(|_| true, start);
+        grants.set_published(Published::Text(Some(text)), start).unwrap();
+        assert_eq!(names(&grants), ["a", "shared:hub"]);
+        assert!(!grants.forget_gone(start + grace / 2));
+        assert!(grants.forget_gone(start + grace));
+        assert_eq!(names(&grants), ["a"]);
+    }
+
+    #[test]
+    fn the_basis_is_another_one_with_each_news_and_each_doubt() {
+        let mut grants = shared(good());
+        let mut last = grants.basis().version;
+        let mut is_new = |grants: &Grants| {
+            let version = grants.basis().version;
+            std::mem::replace(&mut last, version) != version
+        };
+        assert!(grants.set_text(None) && is_new(&grants));
+        assert!(!grants.set_text(None) && !is_new(&grants));
+        assert!(grants.set_text(Some("a")) && is_new(&grants));
+        grants.set_source("hub", good(), Share::of(Some("true"), None));
+        assert!(!is_new(&grants));
+        grants.set_source("hub", good(), None);
+        assert!(is_new(&grants));
+        grants.doubt();
+        assert!(is_new(&grants));
     }
 }

@@ -1,5 +1,7 @@
 //! What the watches tell, taken into what is known.
 
+use std::time::Instant;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
@@ -13,10 +15,12 @@ use super::watches::{Event, Input};
 use crate::cluster::single::{Seen, reason_of};
 use crate::cluster::source_secret::{share_of, source_of};
 use crate::config::{self, CONFIG_KEY, SHARED_KEY};
+use crate::telemetry::copies::CopyWatch;
 
 impl Copier {
     /// Takes what a watch has told.
     pub fn take(&mut self, input: Input) {
+        self.take_health(&input);
         match input {
             Input::Config(seen) => self.take_config(seen),
             Input::Shared(seen) => self.take_shared(seen),
@@ -26,14 +30,27 @@ impl Copier {
         }
     }
 
+    fn take_health(&mut self, input: &Input) {
+        if input.error().is_none() {
+            self.failing.remove(&input.watch());
+            return;
+        }
+        self.failing.insert(input.watch());
+        if matches!(input.watch(), CopyWatch::Configuration | CopyWatch::Sources) {
+            self.state.grants.doubt();
+        }
+    }
+
     fn take_config(&mut self, seen: Seen<ConfigMap>) {
         match seen {
             Seen::Object(object) => {
-                if !self.is_news(&object) {
+                let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
+                let text = text.map(String::as_str);
+                // Each complete list tells of it again.
+                if !self.state.grants.set_text(text) {
                     return;
                 }
-                let text = object.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
-                let parsed = config::config_text(text.map(String::as_str))
+                let parsed = config::config_text(text)
                     .and_then(|text| config::parse(text).map_err(|error| error.brief()));
                 match parsed {
                     Ok(parsed) => {
@@ -44,19 +61,15 @@ impl Copier {
                     Err(reason) => self.report.refused(&reason),
                 }
             }
-            Seen::Absent => self.report.refused("it does not exist; create it"),
+            Seen::Absent => {
+                if self.state.grants.set_text(None) {
+                    self.report.refused("it does not exist; create it");
+                }
+            }
             Seen::Failed(error) => {
                 self.report.watch_failed("the configuration", &reason_of(&error));
             }
         }
-    }
-
-    /// Whether the ConfigMap is not the one that was told of last: each complete list tells of it.
-    fn is_news(&mut self, object: &ConfigMap) -> bool {
-        let version = object.resource_version();
-        let is_news = version.is_none() || version != self.config_version;
-        self.config_version = version;
-        is_news
     }
 
     fn take_shared(&mut self, seen: Seen<ConfigMap>) {
@@ -70,7 +83,7 @@ impl Copier {
                 return self.report.watch_failed("what is published", &reason_of(&error));
             }
         };
-        match self.state.grants.set_published(published) {
+        match self.state.grants.set_published(published, Instant::now()) {
             Ok(false) => return,
             Ok(true) => {}
             Err(reason) => self.report.published_refused(&reason),
@@ -109,12 +122,12 @@ impl Copier {
             }
             Ok(watcher::Event::InitDone) => {
                 let listed = self.lists.sources.end();
-                if self.state.grants.keep_sources(|name| listed.contains(name)) {
+                if self.state.grants.keep_sources(|name| listed.contains(name), Instant::now()) {
                     self.recheck_all();
                 }
             }
             Ok(watcher::Event::Delete(secret)) => {
-                if self.state.grants.remove_source(&secret.name_any()) {
+                if self.state.grants.remove_source(&secret.name_any(), Instant::now()) {
                     self.recheck_all();
                 }
             }

@@ -8,11 +8,12 @@ use kube::api::PostParams;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
 
+use super::basis::{Basis, Confirmations};
 use super::copy::{self, Copy, FIELD_MANAGER, Wanted};
 use super::queue::Key;
 use crate::config::Config;
 use crate::controller::request::{RequestError, bounded, exactly};
-use crate::sources::Content;
+use crate::sources::{Content, Share};
 
 /// What is to be done, with all that it takes.
 #[derive(Clone, Debug)]
@@ -34,6 +35,10 @@ pub struct Grant {
     pub content: Content,
     /// The configuration that says so.
     pub config: Arc<Config>,
+    /// How the source is shared by label.
+    pub share: Option<Share>,
+    /// What both are known by.
+    pub basis: Basis,
 }
 
 /// What came of it.
@@ -59,8 +64,13 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The request that failed.
-pub async fn run(client: &Client, key: &Key, job: Job) -> Result<Outcome, RequestError> {
-    let requests = Requests::new(client, key);
+pub async fn run(
+    client: &Client,
+    confirmations: &Confirmations,
+    key: &Key,
+    job: Job,
+) -> Result<Outcome, RequestError> {
+    let requests = Requests::new(client, confirmations, key);
     match job {
         Job::Create(grant) => requests.create(&grant).await,
         Job::Update(grant) => requests.update(&grant).await,
@@ -70,14 +80,16 @@ pub async fn run(client: &Client, key: &Key, job: Job) -> Result<Outcome, Reques
 
 struct Requests<'k> {
     key: &'k Key,
+    confirmations: &'k Confirmations,
     secrets: Api<Secret>,
     namespaces: Api<Namespace>,
     object: String,
 }
 
 impl<'k> Requests<'k> {
-    fn new(client: &Client, key: &'k Key) -> Self {
+    fn new(client: &Client, confirmations: &'k Confirmations, key: &'k Key) -> Self {
         Self {
+            confirmations,
             secrets: Api::namespaced(client.clone(), &key.namespace),
             namespaces: Api::all(client.clone()),
             object: format!("Secret {}/{}", key.namespace, key.name),
@@ -163,6 +175,8 @@ impl<'k> Requests<'k> {
     }
 
     async fn granted(&self, grant: &Grant) -> Result<Granted, RequestError> {
+        let Grant { basis, wanted, content, share, .. } = grant;
+        self.confirmations.confirm(basis, &wanted.source, content, share.as_ref()).await?;
         let name = &*self.key.namespace;
         let Some(found) = self.namespace().await? else { return Ok(Granted::No(None)) };
         let is_granted = found.metadata.deletion_timestamp.is_none()

@@ -4,6 +4,7 @@
 //! One task knows what there is ([`state`]) and what is due ([`queue`]); requests run beside it, a bounded
 //! number at a time ([`job`]). What is to be done is decided by pure functions ([`decide`], [`wanted`]).
 
+mod basis;
 mod contests;
 mod copier;
 mod copy;
@@ -25,7 +26,7 @@ mod survey;
 mod wanted;
 mod watches;
 
-pub use options::{CopyMode, CopyOptions};
+pub use options::{CopyMode, CopyOptions, SHARED_GRACE};
 pub use survey::{EntryStatus, Survey, SurveyError, survey};
 
 use std::pin::pin;
@@ -37,6 +38,7 @@ use futures::{FutureExt, StreamExt};
 use kube::Client;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use self::basis::Confirmations;
 use self::copier::{Copier, Next};
 use self::progress::Progress;
 use self::report::Report;
@@ -59,7 +61,8 @@ pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>, li
 async fn look_after(client: Client, options: &CopyOptions, report: Report, progress: &Progress) {
     let inputs = watches::all(&client, options).inspect(|input| progress.told(input));
     let mut inputs = pin!(inputs);
-    let mut copier = Copier::new(&options.namespace, report);
+    let mut copier = Copier::new(options, report);
+    let confirmations = Confirmations::new(client.clone(), options.clone());
     let mut running = FuturesUnordered::new();
     let mut audit = None;
     let mut publication = None;
@@ -70,8 +73,9 @@ async fn look_after(client: Client, options: &CopyOptions, report: Report, progr
             match copier.next(running.len()) {
                 Next::Job(key, job) => {
                     let client = client.clone();
+                    let confirmations = &confirmations;
                     running.push(async move {
-                        let outcome = job::run(&client, &key, job).await;
+                        let outcome = job::run(&client, confirmations, &key, job).await;
                         (key, outcome)
                     });
                 }

@@ -1,5 +1,7 @@
 //! What is to be copied, and from where, checked.
 
+use std::time::Duration;
+
 use crate::cluster::ObjectName;
 
 /// Which pull secrets are copied.
@@ -19,7 +21,12 @@ pub struct CopyOptions {
     pub namespace: String,
     /// The ConfigMap of the configuration.
     pub config_map: ObjectName,
+    /// For how long the copies of a Secret that was shared by label outlast its deletion.
+    pub shared_grace: Duration,
 }
+
+/// What [`CopyOptions::shared_grace`] is, unless something else is asked for.
+pub const SHARED_GRACE: Duration = Duration::from_mins(10);
 
 impl CopyOptions {
     /// The ConfigMap in which the webhook finds what is shared by label.

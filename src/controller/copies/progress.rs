@@ -32,13 +32,16 @@ impl Progress {
 
     /// A watch was told something, or failed.
     pub fn told(&self, input: &Input) {
+        let watch = input.watch();
         if input.error().is_none_or(is_answer) {
-            self.heard(input.watch());
+            self.liveness.due(name(watch), Instant::now() + STILL);
+        }
+        if input.error().is_none() {
+            self.succeeded(watch);
         }
     }
 
-    fn heard(&self, watch: CopyWatch) {
-        self.liveness.due(name(watch), Instant::now() + STILL);
+    fn succeeded(&self, watch: CopyWatch) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.metrics.copies.watch_progress.of(watch).set(i64::try_from(now).unwrap_or(i64::MAX));
     }
@@ -54,7 +57,7 @@ impl Drop for Progress {
     }
 }
 
-/// An answer of the API server is a word of it as well.
+/// An answer of the API server: a process that is started anew would get the same.
 fn is_answer(error: &watcher::Error) -> bool {
     matches!(
         error,

@@ -1,6 +1,6 @@
 //! What the controller says about copies: logs, metrics, Events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,6 +33,8 @@ pub struct Report {
     metrics: Arc<Metrics>,
     events: Sender<Told>,
     found: BTreeSet<Finding>,
+    /// For each source the Secrets in the way of its copies that are still to be told: how many, and one.
+    in_the_way: BTreeMap<Arc<str>, (usize, String)>,
 }
 
 /// An Event to be written.
@@ -55,8 +57,8 @@ impl Report {
     /// Nothing has been said yet. What is told by Events comes out of the other end.
     pub fn new(options: &CopyOptions, metrics: Arc<Metrics>) -> (Self, Receiver<Told>) {
         let (events, told) = channel(WAITING);
-        let found = BTreeSet::new();
-        (Self { options: options.clone(), metrics, events, found }, told)
+        let (found, in_the_way) = (BTreeSet::new(), BTreeMap::new());
+        (Self { options: options.clone(), metrics, events, found, in_the_way }, told)
     }
 
     fn tell<const N: usize>(&self, on: [ObjectReference; N], reason: &'static str, note: &str) {
@@ -73,7 +75,7 @@ impl Report {
         let namespace = &*self.options.namespace;
         for finding in found.difference(&self.found) {
             let object = match finding.kind {
-                FindingKind::Missing | FindingKind::SharedRefused => {
+                FindingKind::Missing | FindingKind::SharedDeleted | FindingKind::SharedRefused => {
                     reference("ConfigMap", namespace, &self.options.config_map.name)
                 }
                 _ => reference("Secret", namespace, &finding.source),
@@ -154,16 +156,28 @@ impl Report {
     }
 
     /// A Secret that is not ours has the name of a copy.
-    pub fn foreign(&self, key: &Key, wanted: Option<&Wanted>) {
+    pub fn foreign(&mut self, key: &Key, wanted: Option<&Wanted>) {
         let Some(wanted) = wanted else { return };
         let Key { namespace, name } = key;
         let note = format!(
             "the Secret {namespace}/{name} is not a copy of Pullpass's, and is left as it is: delete it, or give the entry {} another name in pullSecrets",
             wanted.entry
         );
-        let theirs = reference("Secret", namespace, name);
-        let ours = reference("Secret", &self.options.namespace, &wanted.source);
-        self.tell([ours, theirs], "SecretInTheWay", &note);
+        self.tell([reference("Secret", namespace, name)], "SecretInTheWay", &note);
+        let of_source = self.in_the_way.entry(Arc::clone(&wanted.source)).or_insert((0, note));
+        of_source.0 += 1;
+    }
+
+    /// Tells it on the sources: once for each, in however many namespaces.
+    fn tell_in_the_way(&mut self) {
+        for (source, (count, example)) in std::mem::take(&mut self.in_the_way) {
+            let more = match count {
+                1 => String::new(),
+                _ => format!("; and so it is in {} more namespaces", count - 1),
+            };
+            let object = reference("Secret", &self.options.namespace, &source);
+            self.tell([object], "SecretInTheWay", &format!("{example}{more}"));
+        }
     }
 
     /// Something else keeps undoing a copy.
@@ -185,7 +199,8 @@ impl Report {
     }
 
     /// Tells how many there are.
-    pub fn count(&self, state: &State, queue: &Queue, is_decided: bool) {
+    pub fn count(&mut self, state: &State, queue: &Queue, is_decided: bool) {
+        self.tell_in_the_way();
         let counts = Counts::of(state);
         let metrics = &self.metrics.copies;
         for (kind, count) in [

@@ -10,6 +10,7 @@ use super::decide::{Action, decide};
 use super::grants::Grants;
 use super::job::{Grant, Job};
 use super::once::Once;
+use super::options::CopyOptions;
 use super::queue::Key;
 use super::wanted::{WantedCopies, wanted};
 use crate::config::Labels;
@@ -51,8 +52,9 @@ pub struct Due {
 
 impl State {
     /// Nothing is known yet.
-    pub fn new(own_namespace: String) -> Self {
-        Self { own_namespace, ..Self::default() }
+    pub fn new(options: &CopyOptions) -> Self {
+        let grants = Grants::new(options.shared_grace);
+        Self { own_namespace: options.namespace.clone(), grants, ..Self::default() }
     }
 
     /// Takes a namespace as it is now. What it is to have stays until it is decided on anew.
@@ -174,7 +176,11 @@ impl State {
     pub fn job(&self, key: &Key) -> Option<Job> {
         let grant = |content: &Content| {
             let wanted = self.wanted(key)?.clone();
+            let share = self.grants.sources().share(&wanted.source).cloned();
+            let basis = self.grants.basis().clone();
             Some(Grant {
+                share,
+                basis,
                 wanted,
                 content: content.clone(),
                 config: Arc::clone(self.grants.config()?),
@@ -251,12 +257,21 @@ registries:
 "#;
 
     fn state() -> State {
-        let mut state = State::new("pullpass-system".into());
+        let mut state = State::new(&options());
         state.grants.set_written(config::parse(CONFIG).unwrap().config);
         state.grants.set_source("source", Source::good("uid", b"{}"), None);
-        state.grants.keep_sources(|_| true);
-        state.grants.set_published(Published::Absent).unwrap();
+        let now = std::time::Instant::now();
+        state.grants.keep_sources(|_| true, now);
+        state.grants.set_published(Published::Absent, now).unwrap();
         state
+    }
+
+    fn options() -> CopyOptions {
+        CopyOptions {
+            namespace: "pullpass-system".into(),
+            config_map: crate::cluster::ObjectName::default_config_map(),
+            shared_grace: std::time::Duration::ZERO,
+        }
     }
 
     fn namespace(state: &mut State, name: &str, metadata: &serde_json::Value) -> Due {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
@@ -81,15 +82,16 @@ pub enum SurveyError {
 /// # Errors
 /// What could not be read.
 pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, SurveyError> {
-    let mut state = State::new(options.namespace.clone());
+    let now = Instant::now();
+    let mut state = State::new(options);
     state.grants.set_written(read_config(client, options).await?);
     let published = published(client, &options.shared()).await?;
-    let unreadable = state.grants.set_published(published).err();
+    let unreadable = state.grants.set_published(published, now).err();
     let sources: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
     for secret in all(&sources, "Secrets", ListParams::default()).await? {
         state.grants.set_source(&secret.name_any(), source_of(&secret), share_of(&secret));
     }
-    state.grants.keep_sources(|_| true);
+    state.grants.keep_sources(|_| true, now);
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
     for namespace in all(&namespaces, "Namespaces", ListParams::default()).await? {
         state.set_namespace(&namespace.name_any(), namespace.metadata);

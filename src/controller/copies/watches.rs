@@ -13,10 +13,11 @@ use tokio::time::sleep;
 
 use super::copy::SELECTOR;
 use super::options::CopyOptions;
+use crate::cluster::chance::chance;
 use crate::cluster::single::{self, Seen};
 use crate::telemetry::copies::CopyWatch;
 
-/// How long a watch lasts.
+/// How long a watch lasts, or a little less.
 pub const RELIST: Duration = Duration::from_mins(15);
 
 /// Something was told.
@@ -92,5 +93,7 @@ fn relisted<W>(watch: impl Fn() -> W + Send) -> impl Stream<Item = W::Item> + Se
 where
     W: Stream + Send,
 {
-    stream::repeat_with(watch).flat_map(|watch| watch.take_until(sleep(RELIST)))
+    // Not all at once.
+    let lasts = || RELIST.mul_f64(0.8 + chance() / 5.0);
+    stream::repeat_with(watch).flat_map(move |watch| watch.take_until(sleep(lasts())))
 }
