@@ -74,9 +74,8 @@ async fn cluster_wide_by_a_label() {
     }
     let (status, is_in_order) = recipe.status().await;
     assert!(is_in_order && status.contains("shared:company-gcr"), "{status}");
-    // The other way to take one back.
-    let delete = ["-n", SYSTEM_NAMESPACE, "delete", "secret", "company-gcr"];
-    recipe.cluster().kubectl(&delete, None).await.expect_success();
+    let unlabel = ["-n", SYSTEM_NAMESPACE, "label", "secret", "company-gcr", "pullpass.io/share-"];
+    recipe.cluster().kubectl(&unlabel, None).await.expect_success();
     recipe.withdraw().await;
 }
 
