@@ -199,7 +199,7 @@ impl Copier {
             let first = due.work.into_iter().map(|key| (key, true));
             for (key, is_first) in first.chain(due.updates.into_iter().map(|key| (key, false))) {
                 match self.contests.when(&key, now) {
-                    Some(at) if at > now => self.queue.add_later(key, at),
+                    Some(at) if at > now => self.queue.add_later(&key, at),
                     Some(_) if is_first => self.queue.add_first(key, now),
                     Some(_) => self.queue.add(key, now),
                     None => {}

@@ -12,6 +12,7 @@ mod decide;
 mod grants;
 mod intake;
 mod job;
+mod later;
 mod lists;
 mod once;
 mod options;

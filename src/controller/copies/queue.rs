@@ -1,9 +1,11 @@
 //! Which copies are to be worked on, each at most once at a time, and when. Pure: time comes as an
 //! argument.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use super::later::Later;
 
 /// The first wait after a failure; it doubles.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -29,15 +31,11 @@ pub struct Queue {
     queued: HashSet<Key>,
     /// Those handed out, and whether they are due again.
     running: HashMap<Key, bool>,
-    later: BTreeSet<(Instant, Key)>,
-    /// How often each failed in a row, and when it is tried again.
-    failures: HashMap<Key, Failures>,
-}
-
-#[derive(Debug)]
-struct Failures {
-    count: u32,
-    retry: Instant,
+    /// Each at one time alone, whatever asks for it: what looks again after a while would do so ever
+    /// more often.
+    later: Later,
+    /// How often each failed in a row.
+    failures: BTreeMap<Key, u32>,
 }
 
 impl Queue {
@@ -55,9 +53,14 @@ impl Queue {
         }
     }
 
-    /// Makes a copy due then.
-    pub fn add_later(&mut self, key: Key, at: Instant) {
-        self.later.insert((at, key));
+    /// Makes a copy due then, instead of any other time to come.
+    pub fn add_later(&mut self, key: &Key, at: Instant) {
+        self.later.set(key, at);
+    }
+
+    /// Whether a copy is worked on, or is due now or later.
+    pub fn has(&self, key: &Key) -> bool {
+        self.queued.contains(key) || self.running.contains_key(key) || self.later.has(key)
     }
 
     fn is_new(&mut self, key: &Key) -> bool {
@@ -76,39 +79,31 @@ impl Queue {
 
     /// The next copy to be worked on.
     pub fn next(&mut self, now: Instant) -> Option<Key> {
-        while let Some((at, key)) = self.later.pop_first() {
-            if at > now {
-                self.later.insert((at, key));
-                break;
-            }
+        while let Some((at, key)) = self.later.pop(now) {
             self.add(key, at);
         }
         let (key, _) = self.first.pop_front().or_else(|| self.due.pop_front())?;
         self.queued.remove(&key);
+        self.later.remove(&key);
         self.running.insert(key.clone(), false);
         Some(key)
     }
 
     /// A copy was worked on, with success.
     pub fn done(&mut self, key: &Key, now: Instant) {
-        if let Some(failures) = self.failures.remove(key) {
-            self.later.remove(&(failures.retry, key.clone()));
+        self.failures.remove(key);
+        if self.running.remove(key) == Some(true) {
+            self.add(key.clone(), now);
         }
-        self.finish(key, now);
     }
 
     /// It failed. It is tried again after a while: longer each time, and not at the same moment as
     /// others. `chance` is any number from 0 to 1.
     pub fn failed(&mut self, key: &Key, now: Instant, chance: f64) {
-        let count = self.failures.get(key).map_or(0, |failures| failures.count);
-        let pause = FIRST_RETRY.saturating_mul(1 << count.min(10)).min(LONGEST_RETRY);
-        let retry = now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
-        if let Some(before) =
-            self.failures.insert(key.clone(), Failures { count: count + 1, retry })
-        {
-            self.later.remove(&(before.retry, key.clone()));
-        }
-        self.later.insert((retry, key.clone()));
+        let count = self.failures.entry(key.clone()).or_default();
+        let pause = FIRST_RETRY.saturating_mul(1 << (*count).min(10)).min(LONGEST_RETRY);
+        *count += 1;
+        self.later.set(key, now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
         // What has changed meanwhile waits as well: it may be what makes it fail.
         self.running.remove(key);
     }
@@ -116,18 +111,12 @@ impl Queue {
     /// There is nothing to do but to look again after a while.
     pub fn defer(&mut self, key: &Key, now: Instant, pause: Duration) {
         self.done(key, now);
-        self.later.insert((now + pause, key.clone()));
-    }
-
-    fn finish(&mut self, key: &Key, now: Instant) {
-        if self.running.remove(key) == Some(true) {
-            self.add(key.clone(), now);
-        }
+        self.later.set(key, now + pause);
     }
 
     /// When the next copy is to be tried, or looked at, again.
     pub fn next_retry(&self) -> Option<Instant> {
-        self.later.first().map(|(at, _)| *at)
+        self.later.next()
     }
 
     /// How long the oldest one has been due.
@@ -215,5 +204,35 @@ mod tests {
         assert_eq!(queue.next(now), Some(key("a")));
         queue.done(&key("a"), now);
         assert!(queue.is_idle() && queue.failed_count() == 0);
+    }
+
+    #[test]
+    fn a_copy_waits_for_one_time_whoever_asks() {
+        let (mut queue, start) = (Queue::default(), Instant::now());
+        let pause = Duration::from_secs(20);
+        let mut now = start;
+        // Asked for again and again, each time to be looked at again.
+        for _ in 0..20 {
+            queue.add_first(key("a"), now);
+            assert_eq!(queue.next(now), Some(key("a")));
+            queue.defer(&key("a"), now, pause);
+            now += Duration::from_secs(1);
+        }
+        queue.add_later(&key("a"), now + pause);
+        let (end, mut looks) = (now + pause * 3, 0);
+        while let Some(at) = queue.next_retry().filter(|at| *at <= end) {
+            assert_eq!(queue.next(at), Some(key("a")));
+            queue.defer(&key("a"), at, pause);
+            looks += 1;
+        }
+        assert_eq!(looks, 3, "one each 20 s");
+        assert!(queue.has(&key("a")) && !queue.has(&key("b")));
+
+        // One that was put off while it was worked on is not forgotten.
+        let at = queue.next_retry().unwrap();
+        assert_eq!(queue.next(at), Some(key("a")));
+        queue.add_later(&key("a"), at + pause);
+        queue.done(&key("a"), at);
+        assert_eq!(queue.next_retry(), Some(at + pause));
     }
 }
