@@ -107,10 +107,10 @@ impl Copier {
         };
         self.report.done(key, &outcome);
         if let Outcome::Foreign = outcome {
-            self.queue.defer(key, now, FOREIGN.mul_f64(0.5 + chance() / 2.0));
             if self.state.set_foreign(key) {
                 self.report.foreign(key, self.state.wanted(key));
             }
+            self.queue.defer(key, now, FOREIGN.mul_f64(0.5 + chance() / 2.0));
             return;
         }
         match outcome {
@@ -203,6 +203,11 @@ impl Copier {
                     Some(_) if is_first => self.queue.add_first(key, now),
                     Some(_) => self.queue.add(key, now),
                     None => {}
+                }
+            }
+            for key in due.looks {
+                if !self.queue.has(&key) {
+                    self.queue.add(key, now);
                 }
             }
             for key in due.in_the_way {
