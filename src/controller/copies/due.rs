@@ -14,3 +14,10 @@ pub struct Due {
     /// Where one was met: to be tried again, if that is not to come anyway.
     pub looks: Vec<Key>,
 }
+
+impl Due {
+    /// Whether something is to be done about a copy.
+    pub fn has(&self, key: &Key) -> bool {
+        [&self.work, &self.updates, &self.looks].into_iter().any(|keys| keys.contains(key))
+    }
+}

@@ -9,6 +9,7 @@ mod copier;
 mod copy;
 mod counts;
 mod decide;
+mod decision;
 mod due;
 mod foreign;
 mod found;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::decision::Decision;
 use super::later::Later;
 
 /// The first wait after a failure; it doubles.
@@ -29,13 +30,27 @@ pub struct Queue {
     due: VecDeque<(Key, Instant)>,
     /// Those in either.
     queued: HashSet<Key>,
-    /// Those handed out, and whether they are due again.
-    running: HashMap<Key, bool>,
+    /// Those handed out.
+    running: HashMap<Key, Running>,
     /// Each at one time alone, whatever asks for it: what looks again after a while would do so ever
     /// more often.
     later: Later,
-    /// How often each failed in a row.
-    failures: BTreeMap<Key, u32>,
+    failures: BTreeMap<Key, Failures>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    /// Whether it is due again.
+    again: bool,
+    decision: Option<Decision>,
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    /// How many in a row.
+    count: u32,
+    /// What failed the last time.
+    decision: Option<Decision>,
 }
 
 impl Queue {
@@ -64,8 +79,8 @@ impl Queue {
     }
 
     fn is_new(&mut self, key: &Key) -> bool {
-        if let Some(again) = self.running.get_mut(key) {
-            *again = true;
+        if let Some(running) = self.running.get_mut(key) {
+            running.again = true;
             return false;
         }
         self.queued.insert(key.clone())
@@ -85,14 +100,41 @@ impl Queue {
         let (key, _) = self.first.pop_front().or_else(|| self.due.pop_front())?;
         self.queued.remove(&key);
         self.later.remove(&key);
-        self.running.insert(key.clone(), false);
+        self.running.insert(key.clone(), Running::default());
         Some(key)
+    }
+
+    /// This is what is being done about a copy that was handed out.
+    pub fn begun(&mut self, key: &Key, decision: Decision) {
+        if let Some(running) = self.running.get_mut(key) {
+            running.decision = Some(decision);
+        }
+    }
+
+    /// What failed the last time, and is tried again without being asked for.
+    pub fn failed_with(&self, key: &Key) -> Option<&Decision> {
+        self.failures.get(key)?.decision.as_ref().filter(|_| self.has(key))
+    }
+
+    /// Forgets the failures of a namespace where there is nothing to do any more.
+    pub fn forget_failures(&mut self, namespace: &Arc<str>, is_due: impl Fn(&Key) -> bool) {
+        if self.failures.is_empty() {
+            return;
+        }
+        let first = Key { namespace: Arc::clone(namespace), name: "".into() };
+        let there = self.failures.range(first..).map(|(key, _)| key);
+        let there = there.take_while(|key| key.namespace == *namespace);
+        let over: Vec<Key> = there.filter(|key| !is_due(key)).cloned().collect();
+        for key in over {
+            self.failures.remove(&key);
+            self.later.remove(&key);
+        }
     }
 
     /// A copy was worked on, with success.
     pub fn done(&mut self, key: &Key, now: Instant) {
         self.failures.remove(key);
-        if self.running.remove(key) == Some(true) {
+        if self.running.remove(key).is_some_and(|running| running.again) {
             self.add(key.clone(), now);
         }
     }
@@ -100,12 +142,13 @@ impl Queue {
     /// It failed. It is tried again after a while: longer each time, and not at the same moment as
     /// others. `chance` is any number from 0 to 1.
     pub fn failed(&mut self, key: &Key, now: Instant, chance: f64) {
-        let count = self.failures.entry(key.clone()).or_default();
-        let pause = FIRST_RETRY.saturating_mul(1 << (*count).min(10)).min(LONGEST_RETRY);
-        *count += 1;
+        let running = self.running.remove(key).unwrap_or_default();
+        let failures = self.failures.entry(key.clone()).or_default();
+        let pause = FIRST_RETRY.saturating_mul(1 << failures.count.min(10)).min(LONGEST_RETRY);
+        failures.count += 1;
+        failures.decision = running.decision;
+        // What was asked for meanwhile waits as well: it may be what makes it fail.
         self.later.set(key, now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
-        // What has changed meanwhile waits as well: it may be what makes it fail.
-        self.running.remove(key);
     }
 
     /// There is nothing to do but to look again after a while.
@@ -234,5 +277,22 @@ mod tests {
         queue.add_later(&key("a"), at + pause);
         queue.done(&key("a"), at);
         assert_eq!(queue.next_retry(), Some(at + pause));
+    }
+
+    #[test]
+    fn failures_are_forgotten_with_the_work_that_failed() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let other = Key { namespace: "b".into(), name: "a".into() };
+        for key in [key("a"), key("b"), other.clone()] {
+            queue.add(key.clone(), now);
+            assert_eq!(queue.next(now), Some(key.clone()));
+            queue.begun(&key, Decision::Delete);
+            queue.failed(&key, now, 1.0);
+            assert_eq!(queue.failed_with(&key), Some(&Decision::Delete));
+        }
+        queue.forget_failures(&"a".into(), |key| *key.name == *"b");
+        assert_eq!((queue.failed_with(&key("a")), queue.has(&key("a"))), (None, false));
+        assert!(queue.failed_with(&key("b")).is_some() && queue.failed_with(&other).is_some());
+        assert_eq!(queue.failed_count(), 2);
     }
 }
