@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::{DeleteParams, Preconditions};
-use kube::core::ObjectMeta;
+use kube::core::{ObjectMeta, Status};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -39,13 +39,24 @@ pub enum RequestError {
         /// The kind and the name.
         object: String,
     },
-    /// Somebody else has written meanwhile.
-    #[error("failed to {act} {object}: it has been changed meanwhile")]
+    /// Something of the name is there already.
+    #[error("failed to {act} {object}: it exists already")]
+    Exists {
+        /// Always `create`.
+        act: &'static str,
+        /// The kind and the name.
+        object: String,
+    },
+    /// Somebody else has written meanwhile: the object itself, or what its admission takes, such as a
+    /// ResourceQuota.
+    #[error("failed to {act} {object}, because of a change meanwhile: {reason}")]
     Conflict {
         /// Such as `update`.
         act: &'static str,
         /// The kind and the name.
         object: String,
+        /// The API server's words.
+        reason: String,
     },
 }
 
@@ -58,17 +69,21 @@ pub async fn bounded<T>(
     let object = object.to_owned();
     match timeout(TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-            Err(RequestError::Conflict { act, object })
-        }
-        Ok(Err(kube::Error::Api(status))) => {
-            let (code, reason) = (status.code, status.message.clone());
-            Err(RequestError::Refused { act, object, code, reason })
-        }
+        Ok(Err(kube::Error::Api(status))) => Err(refused(act, object, &status)),
         Ok(Err(error)) => {
             Err(RequestError::Refused { act, object, code: 0, reason: error.to_string() })
         }
         Err(_) => Err(RequestError::Timeout { act, object }),
+    }
+}
+
+/// Of an HTTP status 409 the reason says what it is.
+fn refused(act: &'static str, object: String, status: &Status) -> RequestError {
+    let (code, reason) = (status.code, status.message.clone());
+    match (code, status.reason.as_str()) {
+        (409, "AlreadyExists") => RequestError::Exists { act, object },
+        (409, _) => RequestError::Conflict { act, object, reason },
+        _ => RequestError::Refused { act, object, code, reason },
     }
 }
 
@@ -80,5 +95,24 @@ pub fn exactly(read: &ObjectMeta) -> DeleteParams {
             resource_version: read.resource_version.clone(),
         }),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_exists_already_is_taken_as_such() {
+        let of = |code, reason| {
+            let status = Status::failure("words", reason).with_code(code);
+            refused("create", "Secret a/b".to_owned(), &status)
+        };
+        assert!(matches!(of(409, "AlreadyExists"), RequestError::Exists { .. }));
+        let quota = of(409, "Conflict");
+        assert!(matches!(quota, RequestError::Conflict { .. }));
+        assert!(quota.to_string().ends_with("words"), "{quota}");
+        assert!(matches!(of(409, ""), RequestError::Conflict { .. }));
+        assert!(matches!(of(403, "Forbidden"), RequestError::Refused { code: 403, .. }));
     }
 }

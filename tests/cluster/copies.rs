@@ -8,7 +8,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    copying::{Copying, data, docker_config},
+    copying::{Copying, MARKER_WRITES, data, docker_config},
     eventually::eventually,
     managed::{CONTROLLER, SOON},
 };
@@ -35,7 +35,7 @@ registries:
 - name: marker
   images: ["gcr.io/marker/*"]
   namespaces: {names: ["marker-*"]}
-  source: {secret: name-source}
+  source: {secret: marker-source}
 "#;
 
 async fn begin() -> (Copying, String, String) {
@@ -127,8 +127,7 @@ async fn a_source_that_changes_is_written_once_to_every_copy_in_place() {
         .await
         .unwrap();
     copying.settled().await;
-    // The marker is a copy that is made.
-    assert_eq!(writes(&copying), before + copies.len() + 1);
+    assert_eq!(writes(&copying), before + copies.len() + MARKER_WRITES);
 }
 
 #[tokio::test]
@@ -323,7 +322,7 @@ async fn fault_40_a_restart_writes_nothing() {
     let controller = cluster.copying_controller().await.start().await;
     let copying = Copying { cluster, controller };
     copying.settled().await;
-    assert_eq!(writes(&copying), before + 1, "the marker's alone");
+    assert_eq!(writes(&copying), before + MARKER_WRITES, "the marker's alone");
 }
 
 /// The pull secrets of a namespace.

@@ -51,7 +51,7 @@ registries:
 - name: marker
   images: ["gcr.io/marker/*"]
   namespaces: {{names: ["marker-*"]}}
-  source: {{secret: source}}
+  source: {{secret: marker-source}}
 "#
     )
 }
@@ -130,7 +130,9 @@ impl Work {
         let gate = Gate::before_copies(&cluster).await;
         let controller = start(&cluster).await;
         let copying = Copying { cluster, controller };
-        copying.source("source", &docker_config("gcr.io", "first")).await;
+        for source in ["source", "marker-source"] {
+            copying.source(source, &docker_config("gcr.io", "first")).await;
+        }
         copying.settled().await;
         Self { copying, gate, places, foreign }
     }

@@ -10,6 +10,7 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use serde_json::json;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
@@ -20,6 +21,12 @@ use crate::{
 };
 
 const KEY: &str = ".dockerconfigjson";
+/// The source of the entry `marker`.
+const MARKER_SOURCE: &str = "marker-source";
+/// What it is given in turn.
+const MARKERS: [&str; 2] = ["marker-1", "marker-2"];
+/// What [`Copying::settled`] writes: a copy is made, and updated.
+pub const MARKER_WRITES: usize = 2;
 
 /// A cluster whose controller copies pull secrets.
 pub struct Copying {
@@ -33,6 +40,10 @@ impl Copying {
         let cluster = Cluster::exclusive().await;
         cluster.apply_default_overlay(1).await;
         cluster.apply_rights_to_copy().await;
+        if config.contains(MARKER_SOURCE) {
+            let content = docker_config("gcr.io", MARKERS[0]);
+            source(&cluster, MARKER_SOURCE, &content).await;
+        }
         cluster.configure(config).await.expect_success();
         let controller = cluster.copying_controller().await.start().await;
         Self { cluster, controller }
@@ -40,18 +51,7 @@ impl Copying {
 
     /// Makes a Secret that can be a source, or changes its content.
     pub async fn source(&self, name: &str, content: &str) -> Secret {
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name},
-            "type": "kubernetes.io/dockerconfigjson",
-            "data": {KEY: STANDARD.encode(content)},
-        });
-        let parameters = PatchParams::apply("test").force();
-        self.secrets(SYSTEM_NAMESPACE)
-            .patch(name, &parameters, &Patch::Apply(secret))
-            .await
-            .unwrap_or_else(|error| panic!("source {name}: {error}"))
+        source(&self.cluster, name, content).await
     }
 
     /// The Secrets of a namespace.
@@ -100,13 +100,26 @@ impl Copying {
         .await;
     }
 
-    /// Waits until all that is due has been done: what was changed before has then been seen.
+    /// Waits until all that is due has been done: what was changed before has then been seen. It takes an
+    /// entry `marker`, for namespaces `marker-*`, with a source of its own.
     pub async fn settled(&self) {
-        // A copy of its own is brought only after all that was due before.
+        let sources = self.secrets(SYSTEM_NAMESPACE);
+        let source = sources.get(MARKER_SOURCE).await.expect("the marker has a source");
+        let content = String::from_utf8_lossy(data(&source)).into_owned();
         let marker = self.cluster.namespace("marker").create_at_once().await;
-        eventually("the marker's namespace to be looked at", SOON, async || {
-            let found = self.secrets(&marker.name).get_opt("marker").await;
-            found.map_err(|error| error.to_string())?.ok_or_else(|| self.controller.log())
+        self.copied(&marker.name, "marker", &content).await;
+        // What is made goes before all that is updated; what is updated waits its turn.
+        let contents = MARKERS.map(|password| docker_config("gcr.io", password));
+        let next = &contents[usize::from(content == contents[0])];
+        self.source(MARKER_SOURCE, next).await;
+        self.copied(&marker.name, "marker", next).await;
+        // Others may still be worked on, beside it.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+        let done = "pullpass_copies_last_success_timestamp_seconds";
+        eventually("nothing to be due", SOON, async || {
+            let last = self.controller.metric(done).await;
+            let is_done = last.is_some_and(|last| last > now.as_secs_f64());
+            is_done.then_some(()).ok_or_else(|| format!("{last:?} {}", self.controller.log()))
         })
         .await;
         marker.delete().await;
@@ -130,6 +143,21 @@ impl Copying {
         let deleted = self.secrets(namespace).delete(name, &DeleteParams::default()).await;
         deleted.unwrap_or_else(|error| panic!("Secret {namespace}/{name}: {error}"));
     }
+}
+
+async fn source(cluster: &Cluster, name: &str, content: &str) -> Secret {
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {KEY: STANDARD.encode(content)},
+    });
+    let parameters = PatchParams::apply("test").force();
+    Api::namespaced(cluster.client(), SYSTEM_NAMESPACE)
+        .patch(name, &parameters, &Patch::Apply(secret))
+        .await
+        .unwrap_or_else(|error| panic!("source {name}: {error}"))
 }
 
 impl Cluster {

@@ -67,6 +67,7 @@ mod configuration_refused;
 mod controller_rights;
 mod controller_usage;
 mod copies;
+mod copies_foreign;
 mod copies_interrupted;
 mod copies_model;
 mod credentials;

@@ -29,7 +29,7 @@ registries:
 - name: marker
   images: ["marker.example/*"]
   namespaces: {names: ["marker-*"]}
-  source: {secret: written-source}
+  source: {secret: marker-source}
 "#;
 const HUB: &str = "https://index.docker.io/v1/";
 const SHARED: &str = "pullpass-shared";

@@ -217,7 +217,9 @@ impl Report {
     /// A round failed. Another's write in between is no failure, unless there is always one.
     pub async fn failed(&mut self, error: &RoundError) {
         self.waiting = None;
-        if let RoundError::Request(RequestError::Conflict { .. }) = error {
+        if let RoundError::Request(RequestError::Conflict { .. } | RequestError::Exists { .. }) =
+            error
+        {
             self.conflicts = self.conflicts.saturating_add(1);
             if self.conflicts < CONFLICTS {
                 debug!(%error, "looking again");

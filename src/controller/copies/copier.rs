@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::contests::Contests;
+use super::decision::Decision;
+use super::due::Due;
 use super::grants::Published;
 use super::job::{Job, Outcome};
 use super::lists::Lists;
@@ -88,7 +90,10 @@ impl Copier {
         }
         while let Some(key) = self.queue.next(now) {
             match self.state.job(&key) {
-                Some(job) => return Next::Job(key, job),
+                Some(job) => {
+                    self.queue.begun(&key, Decision::of(&job));
+                    return Next::Job(key, job);
+                }
                 // What was due is not any more.
                 None => self.queue.done(&key, now),
             }
@@ -104,15 +109,17 @@ impl Copier {
             Err(error) => {
                 self.report.failed(key, &error);
                 self.queue.failed(key, now, chance());
+                // What has been decided since then does not wait.
+                self.recheck(Arc::clone(&key.namespace));
                 return;
             }
         };
         self.report.done(key, &outcome);
         if let Outcome::Foreign = outcome {
-            self.queue.defer(key, now, FOREIGN.mul_f64(0.5 + chance() / 2.0));
             if self.state.set_foreign(key) {
                 self.report.foreign(key, self.state.wanted(key));
             }
+            self.queue.defer(key, now, FOREIGN.mul_f64(0.5 + chance() / 2.0));
             return;
         }
         match outcome {
@@ -197,21 +204,39 @@ impl Copier {
             let Some(namespace) = self.rechecks.pop_front() else { return };
             self.rechecked.remove(&namespace);
             let due = self.state.recheck(&namespace);
-            // A source may have thousands of copies: a new namespace does not wait for them, nor does a
-            // grant that is gone.
-            let first = due.work.into_iter().map(|key| (key, true));
-            for (key, is_first) in first.chain(due.updates.into_iter().map(|key| (key, false))) {
-                match self.contests.when(&key, now) {
-                    Some(at) if at > now => self.queue.add_later(key, at),
-                    Some(_) if is_first => self.queue.add_first(key, now),
-                    Some(_) => self.queue.add(key, now),
-                    None => {}
-                }
+            self.queue.forget_failures(&namespace, |key| due.has(key));
+            self.take_due(due, now);
+        }
+    }
+
+    fn take_due(&mut self, due: Due, now: Instant) {
+        // A source may have thousands of copies: a new namespace does not wait for them, nor does a
+        // grant that is gone.
+        let first = due.work.into_iter().map(|key| (key, true));
+        for (key, is_first) in first.chain(due.updates.into_iter().map(|key| (key, false))) {
+            if self.has_failed(&key) {
+                continue;
             }
-            for key in due.in_the_way {
-                self.report.foreign(&key, self.state.wanted(&key));
+            match self.contests.when(&key, now) {
+                at if at > now => self.queue.add_later(&key, at),
+                _ if is_first => self.queue.add_first(key, now),
+                _ => self.queue.add(key, now),
             }
         }
+        for key in due.looks {
+            if !self.queue.has(&key) {
+                self.queue.add(key, now);
+            }
+        }
+        for key in due.in_the_way {
+            self.report.foreign(&key, self.state.wanted(&key));
+        }
+    }
+
+    /// Whether the very thing that is to be done has failed, and is tried again in its time.
+    fn has_failed(&self, key: &Key) -> bool {
+        let Some(failed) = self.queue.failed_with(key) else { return false };
+        self.state.job(key).is_some_and(|job| Decision::of(&job) == *failed)
     }
 
     /// Tells how many copies there are.
@@ -226,5 +251,90 @@ impl Copier {
             let is_decided = self.rechecks.is_empty() && self.failing.is_empty();
             self.report.count(&self.state, &self.queue, is_decided);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::controller::copies::CopyOptions;
+    use crate::sources::Source;
+    use crate::telemetry::{Component, Metrics};
+    use kube::core::ObjectMeta;
+
+    const CONFIG: &str = r#"
+apiVersion: pullpass.io/v1
+kind: Config
+registries:
+- {name: a, images: ["a.example/*"], namespaces: {names: ["team-*"]}, source: {secret: source}}
+"#;
+
+    /// One that knows of a namespace that is granted a copy.
+    fn copier() -> Copier {
+        let options = CopyOptions {
+            namespace: "pullpass-system".into(),
+            config_map: crate::cluster::ObjectName::default_config_map(),
+        };
+        let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
+        let mut copier = Copier::new("pullpass-system", Report::new(&options, metrics).0);
+        copier.lists.namespaces.end();
+        copier.lists.sources.end();
+        copier.lists.copies.end();
+        let grants = &mut copier.state.grants;
+        grants.set_written(config::parse(CONFIG).unwrap().config);
+        grants.set_source("source", Source::good("uid", b"{}"), None);
+        grants.keep_sources(|_| true);
+        grants.set_published(Published::Absent).unwrap();
+        copier.state.set_namespace("team-a", ObjectMeta::default());
+        copier
+    }
+
+    /// What is begun once all is decided on anew.
+    fn begun(copier: &mut Copier) -> Option<Key> {
+        copier.recheck_all();
+        copier.recheck_some();
+        match copier.next(0) {
+            Next::Job(key, _) => Some(key),
+            Next::At(_) => None,
+        }
+    }
+
+    /// Fails so often that the next attempt is minutes away.
+    fn fail(copier: &mut Copier, key: &Key) {
+        let error = || RequestError::Refused {
+            act: "create",
+            object: "Secret team-a/a".to_owned(),
+            code: 403,
+            reason: "exceeded quota".to_owned(),
+        };
+        for _ in 0..10 {
+            copier.queue.begun(key, Decision::of(&copier.state.job(key).unwrap()));
+            copier.finished(key, Err(error()));
+            copier.queue.add_first(key.clone(), Instant::now());
+            assert_eq!(copier.queue.next(Instant::now()).as_ref(), Some(key));
+        }
+        copier.queue.begun(key, Decision::of(&copier.state.job(key).unwrap()));
+        copier.finished(key, Err(error()));
+    }
+
+    #[test]
+    fn fault_39_what_failed_is_tried_anew_in_its_time_or_when_something_else_is_decided() {
+        let mut copier = copier();
+        let key = Key { namespace: "team-a".into(), name: "a".into() };
+        assert_eq!(begun(&mut copier).as_ref(), Some(&key));
+        fail(&mut copier, &key);
+        assert_eq!((begun(&mut copier), copier.queue.failed_count()), (None, 1));
+
+        copier.state.grants.set_source("source", Source::good("uid", b"{ }"), None);
+        assert_eq!(begun(&mut copier).as_ref(), Some(&key), "another content");
+        fail(&mut copier, &key);
+        assert_eq!(begun(&mut copier), None);
+
+        copier.state.remove_namespace("team-a");
+        copier.recheck("team-a".into());
+        assert_eq!((begun(&mut copier), copier.queue.failed_count()), (None, 0));
+        copier.state.set_namespace("team-a", ObjectMeta::default());
+        assert_eq!(begun(&mut copier).as_ref(), Some(&key), "made anew");
     }
 }

@@ -105,13 +105,14 @@ impl<'k> Requests<'k> {
         match self.post(grant, &namespace_uid).await {
             Ok(made) => Ok(Outcome::Created(Copy::of(&made.metadata))),
             // Something has the name: ours, of which the watch has not told, or somebody else's.
-            Err(RequestError::Conflict { .. }) => Ok(match self.look().await? {
-                None => Outcome::Absent,
-                Some(found) => match Copy::of(&found.metadata) {
+            Err(error @ RequestError::Exists { .. }) => match self.look().await? {
+                // Not at once again: an admission webhook may say so for ever.
+                None => Err(error),
+                Some(found) => Ok(match Copy::of(&found.metadata) {
                     found if found.is_ours() => Outcome::Unchanged(found),
                     _ => Outcome::Foreign,
-                },
-            }),
+                }),
+            },
             Err(error) => Err(error),
         }
     }

@@ -1,9 +1,12 @@
 //! Which copies are to be worked on, each at most once at a time, and when. Pure: time comes as an
 //! argument.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use super::decision::Decision;
+use super::later::Later;
 
 /// The first wait after a failure; it doubles.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -27,17 +30,27 @@ pub struct Queue {
     due: VecDeque<(Key, Instant)>,
     /// Those in either.
     queued: HashSet<Key>,
-    /// Those handed out, and whether they are due again.
-    running: HashMap<Key, bool>,
-    later: BTreeSet<(Instant, Key)>,
-    /// How often each failed in a row, and when it is tried again.
-    failures: HashMap<Key, Failures>,
+    /// Those handed out.
+    running: HashMap<Key, Running>,
+    /// Each at one time alone, whatever asks for it: what looks again after a while would do so ever
+    /// more often.
+    later: Later,
+    failures: BTreeMap<Key, Failures>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
+struct Running {
+    /// Whether it is due again.
+    again: bool,
+    decision: Option<Decision>,
+}
+
+#[derive(Debug, Default)]
 struct Failures {
+    /// How many in a row.
     count: u32,
-    retry: Instant,
+    /// What failed the last time.
+    decision: Option<Decision>,
 }
 
 impl Queue {
@@ -55,14 +68,19 @@ impl Queue {
         }
     }
 
-    /// Makes a copy due then.
-    pub fn add_later(&mut self, key: Key, at: Instant) {
-        self.later.insert((at, key));
+    /// Makes a copy due then, instead of any other time to come.
+    pub fn add_later(&mut self, key: &Key, at: Instant) {
+        self.later.set(key, at);
+    }
+
+    /// Whether a copy is worked on, or is due now or later.
+    pub fn has(&self, key: &Key) -> bool {
+        self.queued.contains(key) || self.running.contains_key(key) || self.later.has(key)
     }
 
     fn is_new(&mut self, key: &Key) -> bool {
-        if let Some(again) = self.running.get_mut(key) {
-            *again = true;
+        if let Some(running) = self.running.get_mut(key) {
+            running.again = true;
             return false;
         }
         self.queued.insert(key.clone())
@@ -76,58 +94,72 @@ impl Queue {
 
     /// The next copy to be worked on.
     pub fn next(&mut self, now: Instant) -> Option<Key> {
-        while let Some((at, key)) = self.later.pop_first() {
-            if at > now {
-                self.later.insert((at, key));
-                break;
-            }
+        while let Some((at, key)) = self.later.pop(now) {
             self.add(key, at);
         }
         let (key, _) = self.first.pop_front().or_else(|| self.due.pop_front())?;
         self.queued.remove(&key);
-        self.running.insert(key.clone(), false);
+        self.later.remove(&key);
+        self.running.insert(key.clone(), Running::default());
         Some(key)
+    }
+
+    /// This is what is being done about a copy that was handed out.
+    pub fn begun(&mut self, key: &Key, decision: Decision) {
+        if let Some(running) = self.running.get_mut(key) {
+            running.decision = Some(decision);
+        }
+    }
+
+    /// What failed the last time, and is tried again without being asked for.
+    pub fn failed_with(&self, key: &Key) -> Option<&Decision> {
+        self.failures.get(key)?.decision.as_ref().filter(|_| self.has(key))
+    }
+
+    /// Forgets the failures of a namespace where there is nothing to do any more.
+    pub fn forget_failures(&mut self, namespace: &Arc<str>, is_due: impl Fn(&Key) -> bool) {
+        if self.failures.is_empty() {
+            return;
+        }
+        let first = Key { namespace: Arc::clone(namespace), name: "".into() };
+        let there = self.failures.range(first..).map(|(key, _)| key);
+        let there = there.take_while(|key| key.namespace == *namespace);
+        let over: Vec<Key> = there.filter(|key| !is_due(key)).cloned().collect();
+        for key in over {
+            self.failures.remove(&key);
+            self.later.remove(&key);
+        }
     }
 
     /// A copy was worked on, with success.
     pub fn done(&mut self, key: &Key, now: Instant) {
-        if let Some(failures) = self.failures.remove(key) {
-            self.later.remove(&(failures.retry, key.clone()));
+        self.failures.remove(key);
+        if self.running.remove(key).is_some_and(|running| running.again) {
+            self.add(key.clone(), now);
         }
-        self.finish(key, now);
     }
 
     /// It failed. It is tried again after a while: longer each time, and not at the same moment as
     /// others. `chance` is any number from 0 to 1.
     pub fn failed(&mut self, key: &Key, now: Instant, chance: f64) {
-        let count = self.failures.get(key).map_or(0, |failures| failures.count);
-        let pause = FIRST_RETRY.saturating_mul(1 << count.min(10)).min(LONGEST_RETRY);
-        let retry = now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
-        if let Some(before) =
-            self.failures.insert(key.clone(), Failures { count: count + 1, retry })
-        {
-            self.later.remove(&(before.retry, key.clone()));
-        }
-        self.later.insert((retry, key.clone()));
-        // What has changed meanwhile waits as well: it may be what makes it fail.
-        self.running.remove(key);
+        let running = self.running.remove(key).unwrap_or_default();
+        let failures = self.failures.entry(key.clone()).or_default();
+        let pause = FIRST_RETRY.saturating_mul(1 << failures.count.min(10)).min(LONGEST_RETRY);
+        failures.count += 1;
+        failures.decision = running.decision;
+        // What was asked for meanwhile waits as well: it may be what makes it fail.
+        self.later.set(key, now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
     }
 
     /// There is nothing to do but to look again after a while.
     pub fn defer(&mut self, key: &Key, now: Instant, pause: Duration) {
         self.done(key, now);
-        self.later.insert((now + pause, key.clone()));
-    }
-
-    fn finish(&mut self, key: &Key, now: Instant) {
-        if self.running.remove(key) == Some(true) {
-            self.add(key.clone(), now);
-        }
+        self.later.set(key, now + pause);
     }
 
     /// When the next copy is to be tried, or looked at, again.
     pub fn next_retry(&self) -> Option<Instant> {
-        self.later.first().map(|(at, _)| *at)
+        self.later.next()
     }
 
     /// How long the oldest one has been due.
@@ -215,5 +247,52 @@ mod tests {
         assert_eq!(queue.next(now), Some(key("a")));
         queue.done(&key("a"), now);
         assert!(queue.is_idle() && queue.failed_count() == 0);
+    }
+
+    #[test]
+    fn a_copy_waits_for_one_time_whoever_asks() {
+        let (mut queue, start) = (Queue::default(), Instant::now());
+        let pause = Duration::from_secs(20);
+        let mut now = start;
+        // Asked for again and again, each time to be looked at again.
+        for _ in 0..20 {
+            queue.add_first(key("a"), now);
+            assert_eq!(queue.next(now), Some(key("a")));
+            queue.defer(&key("a"), now, pause);
+            now += Duration::from_secs(1);
+        }
+        queue.add_later(&key("a"), now + pause);
+        let (end, mut looks) = (now + pause * 3, 0);
+        while let Some(at) = queue.next_retry().filter(|at| *at <= end) {
+            assert_eq!(queue.next(at), Some(key("a")));
+            queue.defer(&key("a"), at, pause);
+            looks += 1;
+        }
+        assert_eq!(looks, 3, "one each 20 s");
+        assert!(queue.has(&key("a")) && !queue.has(&key("b")));
+
+        // One that was put off while it was worked on is not forgotten.
+        let at = queue.next_retry().unwrap();
+        assert_eq!(queue.next(at), Some(key("a")));
+        queue.add_later(&key("a"), at + pause);
+        queue.done(&key("a"), at);
+        assert_eq!(queue.next_retry(), Some(at + pause));
+    }
+
+    #[test]
+    fn failures_are_forgotten_with_the_work_that_failed() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let other = Key { namespace: "b".into(), name: "a".into() };
+        for key in [key("a"), key("b"), other.clone()] {
+            queue.add(key.clone(), now);
+            assert_eq!(queue.next(now), Some(key.clone()));
+            queue.begun(&key, Decision::Delete);
+            queue.failed(&key, now, 1.0);
+            assert_eq!(queue.failed_with(&key), Some(&Decision::Delete));
+        }
+        queue.forget_failures(&"a".into(), |key| *key.name == *"b");
+        assert_eq!((queue.failed_with(&key("a")), queue.has(&key("a"))), (None, false));
+        assert!(queue.failed_with(&key("b")).is_some() && queue.failed_with(&other).is_some());
+        assert_eq!(queue.failed_count(), 2);
     }
 }

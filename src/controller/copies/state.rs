@@ -1,12 +1,15 @@
 //! What is known of the cluster, and which copies it makes due. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use kube::core::ObjectMeta;
 
 use super::copy::{Copy, Wanted};
 use super::decide::{Action, decide};
+use super::due::Due;
+use super::foreign::Foreign;
+use super::found::Found;
 use super::grants::Grants;
 use super::job::{Grant, Job};
 use super::once::Once;
@@ -16,9 +19,6 @@ use super::wanted::{WantedCopies, wanted};
 use crate::config::Labels;
 use crate::sources::Content;
 
-/// Copies of one namespace, by name.
-type Copies = BTreeMap<Arc<str>, Copy>;
-
 /// All that is known.
 #[derive(Default)]
 pub struct State {
@@ -26,9 +26,9 @@ pub struct State {
     /// The entries in force, and the sources.
     pub grants: Grants,
     namespaces: HashMap<Arc<str>, Namespace>,
-    copies: HashMap<Arc<str>, Copies>,
+    copies: Found,
     /// Secrets that are not ours where a copy is wanted, as they were met.
-    foreign: HashSet<Key>,
+    foreign: Foreign,
     /// What they have in common.
     pub once: Once,
 }
@@ -37,17 +37,6 @@ struct Namespace {
     labels: Labels,
     is_terminating: bool,
     wanted: WantedCopies,
-}
-
-/// What a decision on a namespace has brought to light.
-#[derive(Debug, Default)]
-pub struct Due {
-    /// Copies that there is work on.
-    pub work: Vec<Key>,
-    /// Copies that are there, and to be put right.
-    pub updates: Vec<Key>,
-    /// Copies where a Secret that is not ours has the name, which is news.
-    pub in_the_way: Vec<Key>,
 }
 
 impl State {
@@ -71,8 +60,8 @@ impl State {
     /// A namespace is gone, with all in it.
     pub fn remove_namespace(&mut self, name: &str) {
         self.namespaces.remove(name);
-        self.copies.remove(name);
-        self.foreign.retain(|key| *key.namespace != *name);
+        self.copies.remove_namespace(name);
+        self.foreign.keep(name, |_| false);
     }
 
     /// Takes a Secret under the label of copies, and says whether this version is new. One of our own
@@ -84,11 +73,10 @@ impl State {
         if copy.is_ours() {
             self.foreign.remove(key);
         }
-        let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
         // Of the same version more may be known than its metadata says.
-        let is_new = copies.get(&key.name).is_none_or(|known| known.version != copy.version);
+        let is_new = self.copies.get(key).is_none_or(|known| known.version != copy.version);
         if is_new {
-            copies.insert(Arc::clone(&key.name), self.once.copy(copy));
+            self.copies.insert(key, self.once.copy(copy));
         }
         is_new
     }
@@ -96,43 +84,35 @@ impl State {
     /// Takes a copy that was looked at, or written, just now.
     pub fn confirm_copy(&mut self, key: &Key, copy: Copy) {
         self.foreign.remove(key);
-        let copies = self.copies.entry(Arc::clone(&key.namespace)).or_default();
-        copies.insert(key.name.clone(), self.once.copy(copy));
+        self.copies.insert(key, self.once.copy(copy));
     }
 
     /// There is none.
     pub fn remove_copy(&mut self, key: &Key) {
         self.foreign.remove(key);
-        if let Some(copies) = self.copies.get_mut(&key.namespace) {
-            copies.remove(&key.name);
-            if copies.is_empty() {
-                self.copies.remove(&key.namespace);
-            }
-        }
+        self.copies.remove(key);
     }
 
     /// A Secret that is not ours has the name. Whether that is news.
     pub fn set_foreign(&mut self, key: &Key) -> bool {
         let is_news = !self.foreign.contains(key);
         self.remove_copy(key);
-        self.foreign.insert(key.clone());
-        is_news
+        // What is not wanted is in nobody's way.
+        self.wanted(key).is_some() && self.foreign.insert(key) && is_news
     }
 
     /// Forgets what complete lists do not have.
     pub fn keep_namespaces(&mut self, listed: &HashSet<Box<str>>) {
         self.namespaces.retain(|name, _| listed.contains(&**name));
-        self.copies.retain(|namespace, _| listed.contains(&**namespace));
+        self.copies.keep_namespaces(|namespace| listed.contains(namespace));
+        self.foreign.keep_namespaces(|namespace| listed.contains(namespace));
     }
 
     /// The same for copies.
     pub fn keep_copies(&mut self, listed: &HashSet<Key>) {
-        for (namespace, copies) in &mut self.copies {
-            copies.retain(|name, _| {
-                listed.contains(&Key { namespace: Arc::clone(namespace), name: Arc::clone(name) })
-            });
+        for key in self.copies.keep(listed) {
+            self.foreign.remove(&key);
         }
-        self.copies.retain(|_, copies| !copies.is_empty());
         self.once.forget_unused();
     }
 
@@ -151,23 +131,29 @@ impl State {
         // What is in it goes with it.
         if namespace.is_terminating {
             namespace.wanted = WantedCopies::new();
+            self.foreign.keep(name, |_| false);
             return due;
         }
         let wanted =
             wanted(config, self.grants.sources(), &self.own_namespace, name, &namespace.labels);
         namespace.wanted = self.once.wanted(wanted);
-        let there = self.copies.get(name).into_iter().flat_map(BTreeMap::keys);
+        // Once it is wanted again, there may be room.
+        self.foreign.keep(name, |copy| namespace.wanted.contains_key(copy));
+        let there = self.copies.names(name);
         let names: BTreeSet<_> = namespace.wanted.keys().chain(there).cloned().collect();
         let keys = names.into_iter().map(|copy| Key { namespace: name.clone(), name: copy });
         for key in keys {
             match self.action(&key) {
                 Action::Update(_) => due.updates.push(key),
                 action if action.is_work() => due.work.push(key),
+                Action::Foreign if matches!(self.decide(&key), Action::Create(_)) => {
+                    due.looks.push(key);
+                }
                 Action::Foreign if self.wanted(&key).is_some() => due.in_the_way.push(key),
                 _ => {}
             }
         }
-        due.in_the_way.retain(|key| self.foreign.insert(key.clone()));
+        due.in_the_way.retain(|key| self.foreign.insert(key));
         due
     }
 
@@ -208,7 +194,7 @@ impl State {
         {
             return Action::Absent;
         }
-        let found = self.copies.get(&key.namespace).and_then(|copies| copies.get(&key.name));
+        let found = self.copies.get(key);
         let wanted = self.wanted(key);
         let source = wanted.and_then(|wanted| self.grants.sources().get(&wanted.source));
         decide(wanted, source, found)
@@ -228,12 +214,11 @@ impl State {
     /// matter with it.
     pub fn each(&self, mut look: impl FnMut(&Key, Option<&Wanted>, Option<&Copy>, &Action<'_>)) {
         for (name, namespace) in &self.namespaces {
-            let there = self.copies.get(name);
-            let names = there.into_iter().flat_map(BTreeMap::keys);
-            let unwanted = names.filter(|copy| !namespace.wanted.contains_key(*copy));
+            let there = self.copies.names(name);
+            let unwanted = there.filter(|copy| !namespace.wanted.contains_key(*copy));
             for copy in namespace.wanted.keys().chain(unwanted) {
                 let key = Key { namespace: name.clone(), name: copy.clone() };
-                let found = there.and_then(|copies| copies.get(copy));
+                let found = self.copies.get(&key);
                 look(&key, namespace.wanted.get(copy).map(Arc::as_ref), found, &self.action(&key));
             }
         }
@@ -322,6 +307,34 @@ registries:
         assert_eq!(state.recheck(&"team-b".into()).in_the_way, [key("team-b")]);
         assert_eq!(state.recheck(&"team-b".into()).in_the_way, []);
         assert!(state.job(&key("team-b")).is_none());
+    }
+
+    #[test]
+    fn a_secret_that_was_in_the_way_is_forgotten_when_nothing_is_wanted_there() {
+        let mut state = state();
+        let (name, disabled) = ("team-a", json!({"labels": {"pullpass.io/inject": "disabled"}}));
+        let forgotten: [fn(&mut State, &serde_json::Value); 4] = [
+            |state, disabled| assert_eq!(namespace(state, "team-a", disabled).looks, []),
+            |state, _| state.keep_namespaces(&HashSet::new()),
+            |state, _| {
+                state.set_copy(&key("team-a"), copy(state, false));
+                state.keep_copies(&HashSet::new());
+            },
+            // A copy that is not granted any more is looked at, and not ours.
+            |state, disabled| {
+                namespace(state, "team-a", disabled);
+                assert!(!state.set_foreign(&key("team-a")));
+            },
+        ];
+        for (number, forget) in forgotten.iter().enumerate() {
+            assert_eq!(namespace(&mut state, name, &json!({})).work, [key(name)], "{number}");
+            assert!(state.set_foreign(&key(name)), "{number}: news");
+            let due = state.recheck(&name.into());
+            assert_eq!((due.work, due.looks), (vec![], vec![key(name)]), "{number}");
+            forget(&mut state, &disabled);
+            assert_eq!(Counts::of(&state).foreign, 0, "{number}");
+        }
+        assert_eq!(namespace(&mut state, name, &json!({})).work, [key(name)]);
     }
 
     #[test]
