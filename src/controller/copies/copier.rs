@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use super::contests::Contests;
 use super::decision::Decision;
 use super::due::Due;
-use super::grants::Published;
 use super::job::{Job, Outcome};
 use super::lists::Lists;
 use super::options::CopyOptions;
 use super::pace::Pace;
-use super::publication::Retry;
+use super::publication::{Published, Retry};
 use super::queue::{Key, Queue};
 use super::report::Report;
 use super::state::State;
@@ -272,20 +271,16 @@ registries:
 
     /// One that knows of a namespace that is granted a copy.
     fn copier() -> Copier {
-        let options = CopyOptions {
-            namespace: "pullpass-system".into(),
-            config_map: crate::cluster::ObjectName::default_config_map(),
-        };
+        let options = CopyOptions::plain();
         let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
-        let mut copier = Copier::new("pullpass-system", Report::new(&options, metrics).0);
+        let mut copier = Copier::new(&options, Report::new(&options, metrics).0);
         copier.lists.namespaces.end();
         copier.lists.sources.end();
         copier.lists.copies.end();
         let grants = &mut copier.state.grants;
         grants.set_written(config::parse(CONFIG).unwrap().config);
         grants.set_source("source", Source::good("uid", b"{}"), None);
-        grants.keep_sources(|_| true);
-        grants.set_published(Published::Absent).unwrap();
+        grants.all_known();
         copier.state.set_namespace("team-a", ObjectMeta::default());
         copier
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::basis::Basis;
+use super::publication::Published;
 use crate::config::{Config, SharedSecret, SharedSecrets};
 use crate::sources::{Finding, FindingKind, Share, Sharing, Source, Sources, findings, sharing};
 
@@ -29,18 +30,6 @@ pub struct Grants {
     /// Both kinds of entries.
     in_force: Option<Arc<Config>>,
     published: Published,
-}
-
-/// What stands in the ConfigMap of shared Secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Published {
-    /// It has not been read yet.
-    #[default]
-    Unknown,
-    /// The ConfigMap is not there.
-    Absent,
-    /// This; nothing if it is as the manifests have it.
-    Text(Option<String>),
 }
 
 impl Grants {
@@ -210,6 +199,15 @@ impl Grants {
 fn parse(text: &str) -> Result<Vec<SharedSecret>, String> {
     let shared = SharedSecrets::parse(text).map_err(|error| error.brief())?;
     Ok(shared.secrets().to_vec())
+}
+
+#[cfg(test)]
+impl Grants {
+    /// There are no sources but those that were set, and nothing is published.
+    pub fn all_known(&mut self) {
+        self.keep_sources(|_| true, Instant::now());
+        let _ = self.set_published(Published::Absent, Instant::now());
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use kube::runtime::watcher;
 
 use super::copier::Copier;
 use super::copy::Copy;
-use super::grants::Published;
+use super::publication::Published;
 use super::queue::Key;
 use super::watches::{Event, Input};
 use crate::cluster::single::{Seen, reason_of};

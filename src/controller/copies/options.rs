@@ -34,3 +34,12 @@ impl CopyOptions {
         self.config_map.of_shared_secrets()
     }
 }
+
+#[cfg(test)]
+impl CopyOptions {
+    /// As the manifests have them, but without any grace.
+    pub fn plain() -> Self {
+        let config_map = ObjectName::default_config_map();
+        Self { namespace: "pullpass-system".into(), config_map, shared_grace: Duration::ZERO }
+    }
+}

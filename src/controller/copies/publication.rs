@@ -17,6 +17,18 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
+/// What stands in the ConfigMap of shared Secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Published {
+    /// It has not been read yet.
+    #[default]
+    Unknown,
+    /// The ConfigMap is not there.
+    Absent,
+    /// This; nothing if it is as the manifests have it.
+    Text(Option<String>),
+}
+
 /// When it is published again after it has failed.
 #[derive(Debug, Default)]
 pub struct Retry {

@@ -230,7 +230,6 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::controller::copies::counts::Counts;
-    use crate::controller::copies::grants::Published;
     use crate::sources::Source;
     use serde_json::json;
 
@@ -242,21 +241,11 @@ registries:
 "#;
 
     fn state() -> State {
-        let mut state = State::new(&options());
+        let mut state = State::new(&CopyOptions::plain());
         state.grants.set_written(config::parse(CONFIG).unwrap().config);
         state.grants.set_source("source", Source::good("uid", b"{}"), None);
-        let now = std::time::Instant::now();
-        state.grants.keep_sources(|_| true, now);
-        state.grants.set_published(Published::Absent, now).unwrap();
+        state.grants.all_known();
         state
-    }
-
-    fn options() -> CopyOptions {
-        CopyOptions {
-            namespace: "pullpass-system".into(),
-            config_map: crate::cluster::ObjectName::default_config_map(),
-            shared_grace: std::time::Duration::ZERO,
-        }
     }
 
     fn namespace(state: &mut State, name: &str, metadata: &serde_json::Value) -> Due {

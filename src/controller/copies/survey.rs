@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::copy::{Copy, SELECTOR};
 use super::decide::Action;
-use super::grants::Published;
 use super::options::CopyOptions;
+use super::publication::Published;
 use super::queue::Key;
 use super::state::State;
 use crate::cluster::ObjectName;
