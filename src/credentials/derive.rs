@@ -1,8 +1,13 @@
 //! The patterns that a docker config serves, for Secrets that are shared by label.
 
-use super::{Coverage, DockerConfig, Entry, Keyring, RegistryKey, keyring};
+use super::{Coverage, DockerConfig, Entry, Keyring, RegistryKey, Steps, keyring, word::Word};
 use crate::image::{DOCKER_HUB, LEGACY_DOCKER_HUB, Pattern, PatternError};
+use std::collections::HashSet;
 use thiserror::Error;
+
+/// For all keys of a docker config. A key that covers its patterns by itself, as any without a wildcard
+/// in its path does, takes next to none.
+const MAX_STEPS: usize = 200_000;
 
 /// What a docker config serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,18 +50,28 @@ pub enum NotDerivedReason {
         /// The pattern that would have been written.
         pattern: String,
     },
+    /// It takes too long to tell.
+    #[error(
+        "its wildcards and those of other entries are too many to tell whether every image of `{pattern}` has a credential; write an entry with patterns of your own"
+    )]
+    TooMany {
+        /// The pattern that would have been written.
+        pattern: String,
+    },
 }
 
 /// The patterns that a docker config serves: for each key, `HOST/*`, or `HOST/PATH` and
 /// `HOST/PATH/*`.
 pub fn derive(config: &DockerConfig) -> Derived {
     let keyring = Keyring::new(config);
+    let mut steps = Steps::new(MAX_STEPS);
     let mut derived = Derived { patterns: Vec::new(), not_derived: Vec::new() };
+    let mut known = HashSet::new();
     for entry in config.entries() {
-        match patterns(entry, &keyring) {
+        match patterns(entry, &keyring, &mut steps) {
             Ok(patterns) => {
                 for pattern in patterns {
-                    if !derived.patterns.contains(&pattern) {
+                    if known.insert(pattern.as_str().to_owned()) {
                         derived.patterns.push(pattern);
                     }
                 }
@@ -69,7 +84,11 @@ pub fn derive(config: &DockerConfig) -> Derived {
     derived
 }
 
-fn patterns(entry: &Entry, keyring: &Keyring<'_>) -> Result<Vec<Pattern>, NotDerivedReason> {
+fn patterns(
+    entry: &Entry,
+    keyring: &Keyring<'_>,
+    steps: &mut Steps,
+) -> Result<Vec<Pattern>, NotDerivedReason> {
     if !entry.is_usable() {
         return Err(NotDerivedReason::NoCredential);
     }
@@ -88,16 +107,25 @@ fn patterns(entry: &Entry, keyring: &Keyring<'_>) -> Result<Vec<Pattern>, NotDer
         path => format!("{host}/{path}/*"),
     };
     let below = Pattern::parse(&below).map_err(NotDerivedReason::Pattern)?;
-    match keyring.coverage(&below) {
+    let word = Word::of_key(name.as_bytes());
+    // What a key matches with a credential no other key takes from it.
+    let mut coverage = |pattern: &Pattern| match &word {
+        Some(word) if keyring.is_beginning(word, pattern) => Coverage::Covered,
+        _ => keyring.coverage_within(pattern, steps),
+    };
+    match coverage(&below) {
         Coverage::Covered => {}
         Coverage::Uncovered { .. } => return Err(NotDerivedReason::Useless),
         Coverage::Partly { .. } => {
-            return Err(NotDerivedReason::NotServed { pattern: below.as_str().to_owned() });
+            let pattern = below.as_str().to_owned();
+            return Err(match steps.are_used_up() {
+                true => NotDerivedReason::TooMany { pattern },
+                false => NotDerivedReason::NotServed { pattern },
+            });
         }
     }
     // Where the key names one repository. (`docker.io/team` would be `docker.io/library/team`.)
     let itself = Pattern::parse(&format!("{host}/{path}")).ok();
-    let itself =
-        itself.filter(|itself| !path.is_empty() && keyring.coverage(itself) == Coverage::Covered);
+    let itself = itself.filter(|itself| !path.is_empty() && coverage(itself) == Coverage::Covered);
     Ok(itself.into_iter().chain([below]).collect())
 }

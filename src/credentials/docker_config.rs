@@ -1,10 +1,6 @@
 //! A docker config: the content of a pull secret.
 
-use super::{
-    DockerConfigError, Hidden, RegistryKey, Warning,
-    reading::{self, Contents},
-    warning,
-};
+use super::{DockerConfigError, Hidden, RegistryKey, Steps, Warning, reading, warning};
 
 /// The two types of Secret that the kubelet takes pull credentials from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +41,10 @@ impl SecretKind {
 pub struct DockerConfig {
     kind: SecretKind,
     entries: Vec<Entry>,
-    warnings: Vec<Warning>,
+    /// Names beside `auths` that the kubelet does not use.
+    ignored: Vec<String>,
+    /// As much of each entry.
+    ignored_of_entries: Vec<Vec<String>>,
 }
 
 /// An entry of `auths`.
@@ -90,8 +89,10 @@ impl DockerConfig {
     /// which the kubelet passes the Secret over.
     pub fn parse(kind: SecretKind, content: &[u8]) -> Result<Self, DockerConfigError> {
         let contents = reading::read(kind, content)?;
-        let entries = contents.entries.list().iter().map(|read| read.entry.clone()).collect();
-        Ok(Self { kind, entries, warnings: warnings(&contents) })
+        let list = contents.entries.list();
+        let entries = list.iter().map(|read| read.entry.clone()).collect();
+        let ignored_of_entries = list.iter().map(|read| read.ignored.clone()).collect();
+        Ok(Self { kind, entries, ignored: contents.ignored, ignored_of_entries })
     }
 
     /// The entries, in the order of the text; of two with the same key, the last.
@@ -100,8 +101,14 @@ impl DockerConfig {
     }
 
     /// What the kubelet passes over without a word.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
+    pub fn warnings(&self) -> Vec<Warning> {
+        let none = self.entries.is_empty().then_some(Warning::NoEntries);
+        let ignored = self.ignored.iter().map(|name| Warning::of_field(name));
+        let mut steps = Steps::default();
+        let of_entries = self.entries.iter().zip(&self.ignored_of_entries);
+        let of_entries =
+            of_entries.flat_map(|(entry, ignored)| warning::of_entry(entry, ignored, &mut steps));
+        none.into_iter().chain(ignored).chain(of_entries).collect()
     }
 
     /// Whether any entry has something to show a registry.
@@ -117,11 +124,4 @@ impl DockerConfig {
             SecretKind::Dockercfg => [b"{\"auths\":", original.trim_ascii(), b"}"].concat(),
         }
     }
-}
-
-fn warnings(contents: &Contents) -> Vec<Warning> {
-    let entries = contents.entries.list();
-    let none = entries.is_empty().then_some(Warning::NoEntries);
-    let ignored = contents.ignored.iter().map(|name| Warning::of_field(name));
-    none.into_iter().chain(ignored).chain(entries.iter().flat_map(warning::of_entry)).collect()
 }

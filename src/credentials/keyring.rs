@@ -5,29 +5,37 @@ use super::{
     word::{Word, word_of},
 };
 use crate::image::{DOCKER_HUB, LEGACY_DOCKER_HUB, Reference};
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 /// The entries of a docker config, ordered and compared as `BasicDockerKeyring` of the kubelet's
 /// `pkg/credentialprovider/keyring.go` does.
 #[derive(Debug)]
 pub struct Keyring<'a> {
-    pub(super) keys: Vec<Key<'a>>,
+    keys: Vec<Key<'a>>,
     /// The bytes that the keys name.
     pub(super) named: BTreeSet<u8>,
+    /// An entry for Docker Hub's fallback has a credential.
+    pub(super) has_fallback: bool,
+    /// The keys by what their words begin with.
+    literals: BTreeMap<Vec<u8>, Vec<usize>>,
 }
 
 /// A key in the kubelet's form.
 #[derive(Debug)]
-pub(super) struct Key<'a> {
-    pub name: Vec<u8>,
+struct Key<'a> {
+    name: Vec<u8>,
     /// What it matches; `None` where that is nothing.
-    pub word: Option<Word>,
-    pub entry: &'a Entry,
+    word: Option<Word>,
+    entry: &'a Entry,
 }
 
 impl Key<'_> {
     /// Whether the key serves Docker Hub where no other matches.
-    pub fn is_fallback(&self) -> bool {
+    fn is_fallback(&self) -> bool {
         self.name == LEGACY_DOCKER_HUB.as_bytes()
     }
 }
@@ -46,7 +54,51 @@ impl<'a> Keyring<'a> {
         let mut keys: Vec<_> = entries.iter().filter_map(key).collect();
         keys.sort_by(|a, b| Reverse(&a.name).cmp(&Reverse(&b.name)));
         let named = keys.iter().filter_map(|key| key.word.as_ref()).flat_map(Word::bytes).collect();
-        Self { keys, named }
+        let has_fallback = keys.iter().any(|key| key.is_fallback() && key.entry.is_usable());
+        let mut literals: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (i, key) in keys.iter().enumerate() {
+            if let Some(word) = &key.word {
+                literals.entry(word.literal()).or_default().push(i);
+            }
+        }
+        Self { keys, named, has_fallback, literals }
+    }
+
+    /// The keys that may match some word of this glob: those that begin as its words do.
+    pub(super) fn candidates(&self, glob: &Word) -> Vec<usize> {
+        let literal = glob.literal();
+        let longer = (Bound::Excluded(&literal[..]), Bound::Unbounded);
+        let longer = self.literals.range::<[u8], _>(longer);
+        let longer = longer.take_while(|(other, _)| other.starts_with(&literal));
+        let mut keys = self.candidates_for(&literal);
+        keys.extend(longer.flat_map(|(_, keys)| keys));
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The keys that may match this word.
+    fn candidates_for(&self, word: &[u8]) -> Vec<usize> {
+        let beginnings = (0..=word.len()).map(|end| &word[..end]);
+        let found = beginnings.filter_map(|beginning| self.literals.get(beginning));
+        let mut keys: Vec<_> = found.flatten().copied().collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Whether one of these keys has a credential for all words of the glob by itself, at a glance.
+    pub(super) fn is_covered_by_one(&self, keys: &[usize], glob: &Word) -> bool {
+        let is_whole = |i: &usize| self.word(*i).is_some_and(|word| word.is_beginning_of(glob));
+        keys.iter().any(|i| self.is_usable(*i) && is_whole(i))
+    }
+
+    /// What a key matches.
+    pub(super) fn word(&self, key: usize) -> Option<&Word> {
+        self.keys.get(key)?.word.as_ref()
+    }
+
+    /// Whether the entry of a key has a credential.
+    pub(super) fn is_usable(&self, key: usize) -> bool {
+        self.keys.get(key).is_some_and(|key| key.entry.is_usable())
     }
 
     /// The entries that the kubelet tries for an image, in its order, with or without a credential
@@ -54,11 +106,11 @@ impl<'a> Keyring<'a> {
     pub fn lookup(&self, image: &Reference<'_>) -> Vec<&'a Entry> {
         let repository = repository(image);
         let word = word_of(&repository);
-        let matches = |key: &&Key<'_>| match (&key.word, &word) {
-            (Some(glob), Some(word)) => glob.is_prefix_of(word),
-            _ => false,
-        };
-        let found: Vec<_> = self.keys.iter().filter(matches).map(|key| key.entry).collect();
+        let found: Vec<_> = word.map_or_else(Vec::new, |word| {
+            let matches = |i: &usize| self.word(*i).is_some_and(|glob| glob.is_prefix_of(&word));
+            let keys = self.candidates_for(&word).into_iter().filter(matches);
+            keys.filter_map(|i| self.keys.get(i)).map(|key| key.entry).collect()
+        });
         match found.is_empty() && is_default_registry(&repository) {
             true => self.keys.iter().filter(|key| key.is_fallback()).map(|key| key.entry).collect(),
             false => found,

@@ -16,7 +16,7 @@ mod warning;
 mod word;
 
 pub use content::content_mark;
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Steps};
 pub use derive::{Derived, NotDerived, NotDerivedReason, derive};
 pub use docker_config::{DockerConfig, Entry, SecretKind};
 pub use hidden::Hidden;

@@ -1,6 +1,6 @@
 //! What the kubelet passes over in a docker config without a word.
 
-use super::{RegistryKey, coverage, reading::ReadEntry, registry_key::write_visible};
+use super::{RegistryKey, Steps, coverage, docker_config::Entry, registry_key::write_visible};
 use std::fmt;
 
 /// What the kubelet passes over. Pulls do not fail for it; they go without a credential.
@@ -64,15 +64,15 @@ impl Warning {
     }
 }
 
-/// What an entry has that is of no use.
-pub(super) fn of_entry(read: &ReadEntry) -> Vec<Warning> {
-    let entry = &read.entry;
+/// What an entry has that is of no use. `ignored` are the names of its fields that the kubelet does not
+/// read.
+pub(super) fn of_entry(entry: &Entry, ignored: &[String], steps: &mut Steps) -> Vec<Warning> {
     let key = || entry.key.clone();
     let mut warnings = Vec::new();
-    if !coverage::serves_any_image(&entry.key) {
+    if !coverage::serves_any_image(&entry.key, steps) {
         warnings.push(Warning::UselessKey { key: key() });
     }
-    let has = |name: &str| read.ignored.iter().any(|ignored| ignored.eq_ignore_ascii_case(name));
+    let has = |name: &str| ignored.iter().any(|field| field.eq_ignore_ascii_case(name));
     let why = match (entry.username.is_empty(), entry.password.is_empty()) {
         (false, false) => None,
         _ if has("identitytoken") => Some(NoCredential::IdentityToken),
@@ -87,7 +87,7 @@ pub(super) fn of_entry(read: &ReadEntry) -> Vec<Warning> {
         Some(NoCredential::RegistryToken) => "registrytoken",
         _ => "",
     };
-    let ignored = read.ignored.iter().filter(|name| !name.eq_ignore_ascii_case(said));
+    let ignored = ignored.iter().filter(|name| !name.eq_ignore_ascii_case(said));
     warnings
         .extend(ignored.map(|name| Warning::IgnoredEntryField { key: key(), name: name.clone() }));
     warnings

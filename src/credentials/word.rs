@@ -111,6 +111,31 @@ impl Word {
         positions.0.last() == Some(&self.0.len())
     }
 
+    /// The byte that alone can follow, if the reading is at one.
+    pub fn only_byte(&self, positions: &Positions) -> Option<u8> {
+        match positions.0[..] {
+            [position] => match self.0.get(position)? {
+                Token::Byte(byte) => Some(*byte),
+                Token::OneOf(_) | Token::LabelStar | Token::Star => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What every word begins with: the bytes before the first wildcard.
+    pub fn literal(&self) -> Vec<u8> {
+        let byte = |token: &Token| match token {
+            Token::Byte(byte) => Some(*byte),
+            Token::OneOf(_) | Token::LabelStar | Token::Star => None,
+        };
+        self.0.iter().map_while(byte).collect()
+    }
+
+    /// Whether the other glob goes on from this one: every word of it has a beginning of this one.
+    pub fn is_beginning_of(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0)
+    }
+
     /// Whether the beginning of a word matches.
     pub fn is_prefix_of(&self, word: &[u8]) -> bool {
         let mut positions = self.start();

@@ -4,8 +4,12 @@
 use super::conflicts::conflicts;
 use super::{Source, Sources};
 use crate::config::{Config, Entry};
-use crate::credentials::{Coverage, Keyring};
+use crate::credentials::{Coverage, DockerConfig, Keyring, Steps};
 use serde::{Serialize, Serializer};
+use std::collections::{HashMap, HashSet};
+
+/// For all patterns of all entries that copy one Secret: a second or so.
+const MAX_STEPS: usize = 10_000_000;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,16 +77,39 @@ impl Serialize for FindingKind {
 
 /// All findings, in the order of the entries.
 pub fn findings(config: &Config, sources: &Sources) -> Vec<Finding> {
-    let of_entries = config.entries().iter().flat_map(|entry| of_entry(entry, sources));
+    findings_within(MAX_STEPS, config, sources)
+}
+
+/// The same, in so many steps for each source.
+fn findings_within(steps: usize, config: &Config, sources: &Sources) -> Vec<Finding> {
+    let names = config.entries().iter().filter_map(|entry| Some(&*entry.source.as_ref()?.secret));
+    let names: HashSet<&str> = names.collect();
+    let read = |name| Some((name, sources.content(name)?.docker_config()?));
+    let configs: HashMap<&str, DockerConfig> = names.into_iter().filter_map(read).collect();
+    let looks = configs.iter().map(|(name, config)| (*name, Look::new(config, steps)));
+    let mut looks: HashMap<&str, Look<'_>> = looks.collect();
+    let of_entries = config.entries().iter().flat_map(|entry| of_entry(entry, sources, &mut looks));
     of_entries.chain(conflicts(config)).collect()
 }
 
-fn of_entry(entry: &Entry, sources: &Sources) -> Vec<Finding> {
+/// A look at what a source covers.
+struct Look<'a> {
+    keyring: Keyring<'a>,
+    steps: Steps,
+}
+
+impl<'a> Look<'a> {
+    fn new(config: &'a DockerConfig, steps: usize) -> Self {
+        Self { keyring: Keyring::new(config), steps: Steps::new(steps) }
+    }
+}
+
+fn of_entry(entry: &Entry, sources: &Sources, looks: &mut HashMap<&str, Look<'_>>) -> Vec<Finding> {
     let Some(source) = &entry.source else { return vec![] };
     let finding = |kind, note| Finding { kind, source: (*source.secret).into(), note };
     let (name, secret) = (&entry.name, &source.secret);
-    let content = match sources.get(secret) {
-        Some(Source::Good(content)) => content,
+    match sources.get(secret) {
+        Some(Source::Good(_)) => {}
         Some(Source::Broken(reason)) => {
             let note = format!(
                 "the entry {name} cannot copy the Secret {secret}: {reason}; copies stay as they are"
@@ -95,25 +122,35 @@ fn of_entry(entry: &Entry, sources: &Sources) -> Vec<Finding> {
             );
             return vec![finding(FindingKind::Missing, note)];
         }
-    };
-    let Some(config) = content.docker_config() else { return vec![] };
-    let keyring = Keyring::new(&config);
-    let uncovered = entry.images.iter().filter_map(|pattern| {
-        let coverage = keyring.coverage(pattern);
+    }
+    let Some(Look { keyring, steps }) = looks.get_mut(&**secret) else { return vec![] };
+    if steps.are_used_up() {
+        return vec![]; // which has been told
+    }
+    let uncovered = entry.images.iter().map_while(|pattern| {
+        if steps.are_used_up() {
+            return None;
+        }
+        let coverage = keyring.coverage_within(pattern, steps);
+        if steps.are_used_up() {
+            return Some(Some(format!(
+                "the keys of the auths of the Secret {secret} have too many wildcards, or its entries too many patterns, to tell which images it has credentials for, from the pattern `{pattern}` of the entry {name} on; write fewer"
+            )));
+        }
         let example = coverage.without().map(|image| format!(", such as {image}"));
         let example = example.unwrap_or_default();
         let what = match &coverage {
-            Coverage::Covered => return None,
+            Coverage::Covered => return Some(None),
             // It is meant for other images too.
-            Coverage::Partly { .. } if pattern.parts().is_none() => return None,
+            Coverage::Partly { .. } if pattern.parts().is_none() => return Some(None),
             Coverage::Partly { .. } => format!("not all images of the pattern `{pattern}`{example}"),
             Coverage::Uncovered { .. } => format!("no image of the pattern `{pattern}`{example}"),
         };
-        Some(format!(
+        Some(Some(format!(
             "the credentials in the Secret {secret} cover {what} of the entry {name}: the kubelet finds no credential for the rest; correct the keys of its auths, or the pattern"
-        ))
+        )))
     });
-    uncovered.map(|note| finding(FindingKind::NotCovered, note)).collect()
+    uncovered.flatten().map(|note| finding(FindingKind::NotCovered, note)).collect()
 }
 
 #[cfg(test)]
@@ -155,5 +192,28 @@ registries:
         assert!(found[0].note.contains("no image of the pattern `quay.io/*`"), "{}", found[0].note);
         assert!(found[1].note.contains("not all images of"), "{}", found[1].note);
         assert!(found.iter().all(|found| !found.note.contains("pass")));
+    }
+
+    #[test]
+    fn what_takes_too_long_to_tell_is_told_once() {
+        let images: Vec<_> =
+            (0..200).map(|i| format!("*{i}a*.*b{i}*.*c*.example.com/p/*")).collect();
+        let entry = |name| serde_json::json!({"name": name, "images": images, "namespaces": {"names": ["*"]}, "source": {"secret": "slow"}});
+        let registries = [entry("a"), entry("b")];
+        let text = serde_json::json!({"apiVersion": "pullpass.io/v1", "kind": "Config", "registries": registries});
+        let config = config::parse(&text.to_string()).unwrap().config;
+        let one = |i| {
+            (
+                format!("*{i}a*.*b{i}*.*c*d*.example.com/p//"),
+                serde_json::json!({"auth": "dXNlcjpwYXNz"}),
+            )
+        };
+        let auths: serde_json::Map<_, _> = (0..100).map(one).collect();
+        let content = serde_json::json!({ "auths": auths }).to_string();
+        let mut sources = Sources::default();
+        sources.set("slow", Source::good("uid", content.as_bytes()), None);
+        let found = findings_within(100_000, &config, &sources);
+        let told = found.iter().filter(|found| found.note.contains("too many wildcards"));
+        assert_eq!(told.count(), 1, "{found:?}");
     }
 }

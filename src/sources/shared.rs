@@ -1,9 +1,9 @@
 //! Which Secrets are shared by label, for which images and namespaces.
 
-use super::{Finding, FindingKind, Share, Source, Sources};
+use super::{Finding, FindingKind, Share, Sources};
 use crate::config::{Config, SharedNamespaces, SharedSecret, SharedSecrets};
-use crate::credentials::derive;
-use std::sync::Arc;
+use crate::credentials::Derived;
+use std::{collections::HashMap, sync::Arc};
 
 /// What is shared by label.
 #[derive(Debug, Default)]
@@ -47,11 +47,12 @@ impl Sharing {
 /// on: its patterns, or the namespaces that it is for.
 pub fn sharing(sources: &Sources, last: &[SharedSecret]) -> Sharing {
     let mut sharing = Sharing::default();
+    let last: HashMap<_, _> = last.iter().map(|last| (last.name(), last)).collect();
     for (name, share) in sources.shares() {
-        let last = last.iter().find(|last| last.name() == &**name);
+        let last = last.get(&**name).copied();
         let mut asked = Asked { name, last, findings: &mut sharing.findings };
         let namespaces = asked.namespaces(share);
-        let images = asked.images(sources.get(name));
+        let images = asked.images(sources.derived(name));
         if let (Some(images), Some(namespaces)) = (images, namespaces) {
             sharing.secrets.push(SharedSecret::new(name, images, namespaces));
         }
@@ -88,17 +89,14 @@ impl Asked<'_> {
     }
 
     /// The patterns that it serves; none if that is not known.
-    fn images(&mut self, source: Option<&Source>) -> Option<Vec<String>> {
-        let config = match source {
-            Some(Source::Good(content)) => content.docker_config(),
-            Some(Source::Broken(reason)) => {
-                self.find(reason);
-                None
+    fn images(&mut self, derived: Result<Arc<Derived>, String>) -> Option<Vec<String>> {
+        let derived = match derived {
+            Ok(derived) => derived,
+            Err(reason) => {
+                self.find(&reason);
+                return self.last_images();
             }
-            None => None,
         };
-        let Some(config) = config else { return self.last_images() };
-        let derived = derive(&config);
         for registry in &derived.not_derived {
             self.findings.push(Finding {
                 kind: FindingKind::NotShared,
@@ -121,7 +119,9 @@ impl Asked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::Source;
     use rstest::rstest;
+    use serde_json::json;
 
     // user:pass
     const HUB: &str = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYXNz"}}}"#;
@@ -174,6 +174,21 @@ mod tests {
             assert!(finding.note.contains(text), "{}", finding.note);
             assert!(!finding.note.contains("pass;"), "{}", finding.note);
         }
+    }
+
+    #[test]
+    fn one_with_too_many_entries_is_not_shared() {
+        let of_auths = |count: usize| {
+            let one = |i: usize| (format!("r{i}.example.com"), json!({"auth": "dXNlcjpwYXNz"}));
+            let auths: serde_json::Map<_, _> = (0..count).map(one).collect();
+            of(Some(&json!({ "auths": auths }).to_string()), None, &[])
+        };
+        let sharing = of_auths(1_000);
+        assert_eq!((sharing.secrets[0].images().count(), sharing.findings), (1_000, vec![]));
+        let sharing = of_auths(1_001);
+        let words = "more than 1000 entries; share several Secrets, or write an entry";
+        assert_eq!((told(&sharing), sharing.findings.len()), (vec![], 1));
+        assert!(sharing.findings[0].note.contains(words), "{:?}", sharing.findings);
     }
 
     #[rstest]

@@ -59,6 +59,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Its content, if it can be copied.
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Self::Good(content) => Some(content),
+            Self::Broken(_) => None,
+        }
+    }
+
     /// The key of `data` that a Secret of this type has its docker config under; none if it has none.
     pub fn data_key(secret_type: &str) -> Option<&'static str> {
         SecretKind::of_type(secret_type).map(SecretKind::data_key)

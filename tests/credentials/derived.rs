@@ -68,6 +68,34 @@ fn a_fallback_that_an_entry_without_a_credential_takes_away_is_reported() {
     );
 }
 
+/// What is worked out for all keys together is bounded, and none of these takes any of it.
+#[rstest]
+#[case::hosts(|i| format!("r{i}.example.com"), 1)]
+#[case::paths(|i| format!("gcr.io/p{i}"), 2)]
+#[case::names_of_docker_hub(|i| format!("docker.io/team{i}"), 1)]
+#[case::wildcards(|i| format!("*{i}*.*a*.example.com"), 1)]
+#[case::wildcards_and_a_path(|i| format!("*a*.*b*.example.com/p{i}"), 2)]
+fn thousands_of_keys_have_their_patterns(#[case] key: fn(usize) -> String, #[case] of_each: usize) {
+    let keys: Vec<_> = (0..2_500).map(key).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    let derived = derive(&config(&keys));
+    assert_eq!(derived.not_derived, []);
+    assert_eq!(derived.patterns.len(), 2_500 * of_each);
+}
+
+#[test]
+fn keys_that_take_too_long_are_reported_and_the_others_have_their_patterns() {
+    // No image has `//`: whether other keys have all images of the pattern is looked for.
+    let slow = (0..100).map(|i| format!("*{i}a*.*b{i}*.*c*d*.example.com/p//"));
+    let keys: Vec<_> = slow.chain(["gcr.io".into()]).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    let derived = derive(&config(&keys));
+    assert_eq!(derived.patterns.iter().map(ToString::to_string).collect::<Vec<_>>(), ["gcr.io/*"]);
+    let last = derived.not_derived.last().map(|not| not.reason.clone());
+    let pattern = "*99a*.*b99*.*c*d*.example.com/p/*".into();
+    assert_eq!(last, Some(NotDerivedReason::TooMany { pattern }));
+}
+
 proptest! {
     /// The law: for whatever a derived pattern matches there is a credential.
     #[test]

@@ -5,7 +5,7 @@ mod question;
 mod repository;
 mod search;
 
-use super::{Entry, Hidden, Keyring, RegistryKey};
+use super::{Entry, Hidden, Keyring, RegistryKey, word::Word};
 use crate::image::Pattern;
 use finding::Finding;
 use question::Question;
@@ -44,17 +44,64 @@ impl Coverage {
     }
 }
 
+/// How much more may be looked at.
+#[derive(Debug, Clone)]
+pub struct Steps(usize);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(MAX_STEPS)
+    }
+}
+
+impl Steps {
+    /// So many.
+    pub fn new(steps: usize) -> Self {
+        Self(steps)
+    }
+
+    /// Whether there are none any more: what is asked then is answered by `Partly`, or by luck.
+    pub fn are_used_up(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Takes so many. Whether there were as many.
+    fn take(&mut self, steps: usize) -> bool {
+        let is_enough = steps <= self.0;
+        self.0 = self.0.saturating_sub(steps);
+        is_enough
+    }
+}
+
 impl Keyring<'_> {
     /// Whether the kubelet finds a credential for the images that `pattern` can match.
     ///
     /// `Covered` and `Uncovered` hold for every image: pattern and keys are read side by side over
     /// all repositories that a valid reference can have.
     pub fn coverage(&self, pattern: &Pattern) -> Coverage {
+        self.coverage_within(pattern, &mut Steps::default())
+    }
+
+    /// Whether a key matches all images of the pattern, at a glance: as a key does of which the pattern
+    /// was made.
+    pub(super) fn is_beginning(&self, key: &Word, pattern: &Pattern) -> bool {
+        let question = Question::new(pattern, self);
+        question.is_some_and(|question| key.is_beginning_of(&question.word))
+    }
+
+    /// The same as `coverage`, of one pattern of many, for all of which there are so many steps.
+    pub fn coverage_within(&self, pattern: &Pattern, steps: &mut Steps) -> Coverage {
         let Some(question) = Question::new(pattern, self) else {
             return Coverage::Covered; // the pattern matches no image at all
         };
+        let keys = self.candidates(&question.word);
+        if steps.take(keys.len()) && self.is_covered_by_one(&keys, &question.word) {
+            return Coverage::Covered;
+        }
         let known = Answer { without: question.image_without(), ..Answer::default() };
-        let answer = Search::new(&question, self).run(known, MAX_STEPS);
+        let most = MAX_STEPS.min(steps.0);
+        let (answer, taken) = Search::new(&question, self).run(&keys, known, most);
+        steps.take(taken);
         match (answer.with, answer.without) {
             (_, Finding::None) => Coverage::Covered,
             (Finding::None, without) => Coverage::Uncovered { without: without.into_image() },
@@ -64,12 +111,16 @@ impl Keyring<'_> {
 }
 
 /// Whether some image is, or may be, of the registry, whatever its entry holds.
-pub(super) fn serves_any_image(key: &RegistryKey) -> bool {
+pub(super) fn serves_any_image(key: &RegistryKey, steps: &mut Steps) -> bool {
     let hidden = || Hidden::new(*b"x");
     let entry = [Entry { key: key.clone(), username: hidden(), password: hidden() }];
     let keyring = Keyring::of(&entry);
     let question = Question::any(&keyring);
     // Images without a credential are not looked for.
     let known = Answer { without: Finding::Image(String::new()), ..Answer::default() };
-    Search::new(&question, &keyring).run(known, MAX_STEPS_OF_ONE).with != Finding::None
+    let keys = keyring.candidates(&question.word);
+    let most = MAX_STEPS_OF_ONE.min(steps.0);
+    let (answer, taken) = Search::new(&question, &keyring).run(&keys, known, most);
+    steps.take(taken);
+    answer.with != Finding::None
 }

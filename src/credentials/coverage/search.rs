@@ -3,7 +3,6 @@
 use super::{
     super::{
         Keyring,
-        keyring::Key,
         word::{PORT, Positions},
     },
     finding::Finding,
@@ -19,6 +18,17 @@ pub struct Answer {
     pub with: Finding,
     /// Those without.
     pub without: Finding,
+}
+
+impl Answer {
+    /// Where the search was not finished.
+    fn or_maybe(self) -> Self {
+        let maybe = |finding: Finding| match finding {
+            Finding::None => Finding::Maybe,
+            found => found,
+        };
+        Self { with: maybe(self.with), without: maybe(self.without) }
+    }
 }
 
 /// What the beginning of a repository leaves open. Beginnings with the same state have the same
@@ -37,39 +47,49 @@ struct State {
 
 pub struct Search<'a> {
     question: &'a Question<'a>,
-    keys: &'a [Key<'a>],
-    /// An entry for Docker Hub's fallback has a credential.
-    has_fallback: bool,
+    keyring: &'a Keyring<'a>,
     alphabet: Vec<u8>,
     seen: HashSet<State>,
     queue: VecDeque<(State, usize)>,
     /// Each beginning that was reached: the one before it, and its last byte.
     trail: Vec<(usize, u8)>,
     steps: usize,
+    /// The keys that may match.
+    most_keys: usize,
 }
 
 impl<'a> Search<'a> {
     pub fn new(question: &'a Question<'a>, keyring: &'a Keyring<'a>) -> Self {
-        let keys = &keyring.keys[..];
         Self {
             question,
-            keys,
-            has_fallback: keys.iter().any(|key| key.is_fallback() && key.entry.is_usable()),
+            keyring,
             alphabet: alphabet(question.word.bytes().chain(keyring.named.iter().copied())),
             seen: HashSet::new(),
             queue: VecDeque::new(),
             trail: vec![(0, 0)],
             steps: 0,
+            most_keys: 0,
         }
     }
 
-    /// Looks for an image of each kind that is not known yet, in at most so many steps.
-    pub fn run(mut self, mut answer: Answer, most_steps: usize) -> Answer {
-        let positions = |(i, key): (usize, &Key<'_>)| Some((i, key.word.as_ref()?.start()));
+    /// Looks for an image of each kind that is not known yet, with the keys that may match, in at most
+    /// so many steps. The answer, and the steps it took.
+    pub fn run(mut self, keys: &[usize], answer: Answer, most_steps: usize) -> (Answer, usize) {
+        self.most_keys = keys.len();
+        self.steps = keys.len();
+        let answer = self.answer(keys, answer, most_steps);
+        (answer, self.steps)
+    }
+
+    fn answer(&mut self, keys: &[usize], mut answer: Answer, most_steps: usize) -> Answer {
+        if self.steps > most_steps {
+            return answer.or_maybe();
+        }
+        let positions = |i: &usize| Some((*i, self.keyring.word(*i)?.start()));
         let start = State {
             repository: self.question.start,
             pattern: self.question.word.start(),
-            keys: self.keys.iter().enumerate().filter_map(positions).collect(),
+            keys: keys.iter().filter_map(positions).collect(),
             is_covered: false,
             is_spent: false,
         };
@@ -83,18 +103,14 @@ impl<'a> Search<'a> {
                 self.expand(&state, at);
             }
             if self.steps > most_steps {
-                let maybe = |finding: Finding| match finding {
-                    Finding::None => Finding::Maybe,
-                    found => found,
-                };
-                return Answer { with: maybe(answer.with), without: maybe(answer.without) };
+                return answer.or_maybe();
             }
         }
         answer
     }
 
     /// Takes note of a whole repository that the pattern matches.
-    fn judge(&self, state: &State, at: usize, answer: &mut Answer) {
+    fn judge(&mut self, state: &State, at: usize, answer: &mut Answer) {
         if !state.repository.is_whole() || !self.question.word.is_at_end(&state.pattern) {
             return;
         }
@@ -104,6 +120,7 @@ impl<'a> Search<'a> {
             false => &mut answer.without,
         };
         if !finding.is_image() {
+            self.steps += self.most_keys;
             *finding = self.question.confirm(&self.word(at), is_covered);
         }
     }
@@ -118,12 +135,16 @@ impl<'a> Search<'a> {
     }
 
     fn may_fall_back(&self, state: &State) -> bool {
-        self.has_fallback && !state.is_spent && state.repository.may_fall_back()
+        self.keyring.has_fallback && !state.is_spent && state.repository.may_fall_back()
     }
 
     fn expand(&mut self, state: &State, at: usize) {
+        let only = self.question.word.only_byte(&state.pattern);
         for i in 0..self.alphabet.len() {
             let byte = self.alphabet[i];
+            if only.is_some_and(|only| only != byte) {
+                continue;
+            }
             let Some(repository) = state.repository.step(byte) else { continue };
             let pattern = self.question.word.step(&state.pattern, byte);
             if pattern.is_empty() {
@@ -148,12 +169,11 @@ impl<'a> Search<'a> {
         let State { is_covered, is_spent, .. } = *from;
         let mut next = State { repository, pattern, keys: Vec::new(), is_covered, is_spent };
         for (i, positions) in &from.keys {
-            let key = &self.keys[*i];
-            let Some(word) = &key.word else { continue };
+            let Some(word) = self.keyring.word(*i) else { continue };
             let positions = word.step(positions, byte);
             self.steps += 1 + positions.len();
             if word.is_at_end(&positions) {
-                match key.entry.is_usable() {
+                match self.keyring.is_usable(*i) {
                     true => next.is_covered = true,
                     false => next.is_spent = true,
                 }
