@@ -36,14 +36,12 @@ pub enum FindingKind {
     NotShared,
     /// It is shared by label, and other entries have to do with it.
     Conflict,
-    /// All that is shared by label is too much.
-    SharedRefused,
 }
 
 impl FindingKind {
     /// Whether something is not copied for it.
     pub fn is_error(self) -> bool {
-        matches!(self, Self::Missing | Self::Broken | Self::NotShared | Self::SharedRefused)
+        matches!(self, Self::Missing | Self::Broken | Self::NotShared)
     }
 
     /// The reason of the Event.
@@ -54,7 +52,6 @@ impl FindingKind {
             Self::NotCovered => "ImagesNotCovered",
             Self::NotShared => "SecretNotShared",
             Self::Conflict => "SharedSecretConflict",
-            Self::SharedRefused => "SharedSecretsRefused",
         }
     }
 }

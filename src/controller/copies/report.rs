@@ -73,7 +73,7 @@ impl Report {
         let namespace = &*self.options.namespace;
         for finding in found.difference(&self.found) {
             let object = match finding.kind {
-                FindingKind::Missing | FindingKind::SharedRefused => {
+                FindingKind::Missing => {
                     reference("ConfigMap", namespace, &self.options.config_map.name)
                 }
                 _ => reference("Secret", namespace, &finding.source),
