@@ -59,7 +59,7 @@ impl SourcesArgs {
         let text = input::read_text(path, "the Secrets", "--sources")?;
         let read = || {
             let sources = read(&text)?;
-            sourced(written, sources)
+            anyhow::Ok(sourced(written, sources))
         };
         read().map(Some).with_context(|| format!("failed to read `{}`", input::name_of(path)))
     }
@@ -113,11 +113,9 @@ fn share(secret: &Value) -> Option<Share> {
     Share::of(label, secret["metadata"]["annotations"][NAMESPACES_ANNOTATION].as_str())
 }
 
-fn sourced(written: &Arc<Config>, sources: Sources) -> Result<Sourced> {
-    let sharing = sharing(&sources, &[]);
-    let config = sharing.joined(written).map_err(|reason| {
-        anyhow!("the Secrets that are shared by label cannot join the configuration: {reason}")
-    })?;
+fn sourced(written: &Arc<Config>, sources: Sources) -> Sourced {
+    let mut sharing = sharing(&sources, &[]);
+    let config = sharing.join(written);
     let findings = sharing.findings.into_iter().chain(findings(&config, &sources)).collect();
-    Ok(Sourced { config, sources, findings })
+    Sourced { config, sources, findings }
 }

@@ -38,21 +38,12 @@ pub enum FindingKind {
     Conflict,
     /// It was shared by label, and was deleted.
     SharedDeleted,
-    /// All that is shared by label is too much.
-    SharedRefused,
 }
 
 impl FindingKind {
     /// Whether something is not copied for it.
     pub fn is_error(self) -> bool {
-        matches!(
-            self,
-            Self::Missing
-                | Self::Broken
-                | Self::NotShared
-                | Self::SharedDeleted
-                | Self::SharedRefused
-        )
+        matches!(self, Self::Missing | Self::Broken | Self::NotShared | Self::SharedDeleted)
     }
 
     /// The reason of the Event.
@@ -64,7 +55,6 @@ impl FindingKind {
             Self::NotShared => "SecretNotShared",
             Self::Conflict => "SharedSecretConflict",
             Self::SharedDeleted => "SharedSecretDeleted",
-            Self::SharedRefused => "SharedSecretsRefused",
         }
     }
 }

@@ -3,7 +3,10 @@
 use super::{Finding, FindingKind, Share, Sources};
 use crate::config::{Config, SharedNamespaces, SharedSecret, SharedSecrets};
 use crate::credentials::Derived;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc};
+
+/// The longest text of all that is shared: a little less than a ConfigMap holds, 1 MiB.
+const MAX_PUBLISHED_BYTES: usize = 1_000_000;
 
 /// What is shared by label.
 #[derive(Debug, Default)]
@@ -32,15 +35,59 @@ impl Sharing {
         self.secrets.sort_by(|a, b| a.name().cmp(b.name()));
     }
 
-    /// The written entries, and those that the shared Secrets stand for.
-    ///
-    /// # Errors
-    /// Why they cannot be one.
-    pub fn joined(&self, written: &Arc<Config>) -> Result<Arc<Config>, String> {
-        let shared = SharedSecrets::new(self.secrets.clone());
-        let entries = shared.entries().map_err(|error| error.brief())?;
-        written.with(&entries).map_err(|error| error.to_string())
+    /// The written entries, and those that the shared Secrets stand for. What does not fit is left out
+    /// and found, the last by name first: written entries never depend on what is shared.
+    pub fn join(&mut self, written: &Arc<Config>) -> Arc<Config> {
+        self.refuse_invalid();
+        let fit = |count: usize| joined(written, self.secrets.get(..count)?).ok();
+        if let Some(config) = fit(self.secrets.len()) {
+            return config;
+        }
+        // As many as there can be: `few` fit, `many` do not.
+        let (mut few, mut many) = (0, self.secrets.len());
+        let mut best = Arc::clone(written);
+        while many - few > 1 {
+            let count = usize::midpoint(few, many);
+            match fit(count) {
+                Some(config) => (few, best) = (count, config),
+                None => many = count,
+            }
+        }
+        for left_out in self.secrets.split_off(few) {
+            self.refuse(left_out.name(), "all that is shared is too much; share fewer Secrets");
+        }
+        best
     }
+
+    /// Leaves out each that is no entry by itself.
+    fn refuse_invalid(&mut self) {
+        if SharedSecrets::new(self.secrets.clone()).entries().is_ok() {
+            return;
+        }
+        for secret in mem::take(&mut self.secrets) {
+            match SharedSecrets::new(vec![secret.clone()]).entries() {
+                Ok(_) => self.secrets.push(secret),
+                Err(error) => self.refuse(secret.name(), &error.brief()),
+            }
+        }
+    }
+
+    fn refuse(&mut self, name: &str, reason: &str) {
+        let note = format!(
+            "the Secret {name} is labelled to be shared, but cannot join the configuration: {reason}; it is not shared"
+        );
+        self.findings.push(Finding { kind: FindingKind::NotShared, source: name.into(), note });
+    }
+}
+
+fn joined(written: &Arc<Config>, shared: &[SharedSecret]) -> Result<Arc<Config>, String> {
+    let shared = SharedSecrets::new(shared.to_vec());
+    let entries = shared.entries().map_err(|error| error.brief())?;
+    let published = shared.to_yaml()?.len();
+    if published > MAX_PUBLISHED_BYTES {
+        return Err(format!("{published} bytes are more than a ConfigMap holds"));
+    }
+    written.with(&entries).map_err(|error| error.to_string())
 }
 
 /// Which Secrets are shared by their labels. Of one that is broken now, that which was in force last goes
@@ -119,7 +166,7 @@ impl Asked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::Source;
+    use crate::{config, sources::Source};
     use rstest::rstest;
     use serde_json::json;
 
@@ -208,6 +255,51 @@ mod tests {
             notes.iter().any(|note| note.contains("what was shared before stays")),
             "{notes:?}"
         );
+    }
+
+    fn joined_with(secrets: Vec<SharedSecret>) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let text = r#"
+apiVersion: pullpass.io/v1
+kind: Config
+registries: [{name: written, images: ["a.example/*"]}]
+"#;
+        let written = config::parse(text).unwrap().config;
+        let mut sharing = Sharing { secrets, findings: vec![] };
+        let joined = sharing.join(&written);
+        let entries = joined.entries().iter().map(|entry| entry.name.to_string()).collect();
+        let shared = sharing.secrets.iter().map(|shared| shared.name().to_owned()).collect();
+        let notes = sharing.findings.into_iter().map(|found| found.note).collect();
+        (entries, shared, notes)
+    }
+
+    #[test]
+    fn one_that_cannot_join_is_left_out_alone() {
+        let of = |name, image: &str| SharedSecret::new(name, [image.to_owned()], None);
+        let secrets = vec![of("a", "a.io/*"), of("b", "gcr.io"), of("c", "c.io/*")];
+        let (entries, shared, notes) = joined_with(secrets);
+        assert_eq!(entries, ["written", "shared:a", "shared:c"]);
+        assert_eq!(shared, ["a", "c"]);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(notes[0].starts_with("the Secret b is labelled to be shared, but"), "{notes:?}");
+    }
+
+    #[rstest]
+    #[case::text(30, 1_000)]
+    #[case::entries(10_002, 1)]
+    fn of_too_many_the_last_are_left_out(#[case] secrets: usize, #[case] images: usize) {
+        let image = |secret, i| format!("r{secret}.of-a-rather-long-name.example.com/p{i}/*");
+        let of = |secret| {
+            let images = (0..images).map(move |i| image(secret, i));
+            SharedSecret::new(&format!("s{secret:05}"), images, None)
+        };
+        let all: Vec<_> = (0..secrets).map(of).collect();
+        let (entries, shared, notes) = joined_with(all.clone());
+        let fit = shared.len();
+        assert!((1..secrets).contains(&fit), "{fit}");
+        assert!(shared.iter().map(String::as_str).eq(all.iter().take(fit).map(SharedSecret::name)));
+        assert_eq!((entries.len(), &*entries[0], notes.len()), (fit + 1, "written", secrets - fit));
+        let (_, one_more, _) = joined_with(all[..=fit].to_vec());
+        assert_eq!(one_more.len(), fit, "as many as there can be");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Client, Resource as _, runtime::events::EventType};
 use std::{
-    fmt,
+    fmt, mem,
     path::PathBuf,
     pin::pin,
     sync::Arc,
@@ -64,6 +64,8 @@ pub struct ConfigKeeper {
     written: Option<Arc<Config>>,
     /// What comes after it.
     shared: SharedEntries,
+    /// Whether that could not join it.
+    is_left_out: bool,
 }
 
 impl ConfigKeeper {
@@ -75,7 +77,16 @@ impl ConfigKeeper {
         has_cluster: bool,
     ) -> Self {
         let shared = SharedEntries::default();
-        Self { slot, ready, metrics, has_cluster, last: None, written: None, shared }
+        Self {
+            slot,
+            ready,
+            metrics,
+            has_cluster,
+            last: None,
+            written: None,
+            shared,
+            is_left_out: false,
+        }
     }
 
     /// Takes a version, or the reason why there is no text.
@@ -102,13 +113,16 @@ impl ConfigKeeper {
     pub fn offer_shared(&mut self, origin: &str, offered: Offered) {
         let Some(taken) = self.shared.take(offered) else { return };
         let taken = taken.and_then(|()| match &self.written {
-            Some(written) => self.slot.install(written, self.shared.entries()),
+            Some(written) => {
+                let joined = self.slot.install(written, self.shared.entries());
+                joined.map(|()| self.is_left_out = false)
+            }
             None => Ok(()),
         });
         let metrics = &self.metrics.config;
         match taken {
             Ok(()) => {
-                metrics.shared_refused.set(0);
+                metrics.shared_refused.set(i64::from(self.is_left_out));
                 metrics.shared.set(count(self.shared.entries().len()));
             }
             Err(reason) => {
@@ -162,7 +176,7 @@ impl ConfigKeeper {
 
     fn install(&mut self, origin: &str, parsed: Parsed) -> Result<(), String> {
         let Parsed { config, warnings } = parsed;
-        self.slot.install(&config, self.shared.entries())?;
+        self.put_in_force(origin, &config)?;
         for warning in &warnings {
             warn!(origin, "{warning}");
         }
@@ -182,6 +196,25 @@ impl ConfigKeeper {
         self.written = Some(config);
         if self.shared.is_known() {
             self.ready.ready();
+        }
+        Ok(())
+    }
+
+    /// What is written never waits for what is shared: if the two cannot be one, that is left out.
+    fn put_in_force(&mut self, origin: &str, written: &Arc<Config>) -> Result<(), String> {
+        let refused = &self.metrics.config.shared_refused;
+        match self.slot.install(written, self.shared.entries()) {
+            Ok(()) => {
+                if mem::take(&mut self.is_left_out) {
+                    refused.set(0);
+                }
+            }
+            Err(reason) => {
+                self.slot.install(written, &[])?;
+                self.is_left_out = true;
+                refused.set(1);
+                error!(origin, "what is shared by label cannot join it and is left out: {reason}");
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::basis::Basis;
 use super::publication::Published;
 use crate::config::{Config, SharedSecret, SharedSecrets};
-use crate::sources::{Finding, FindingKind, Share, Sharing, Source, Sources, findings, sharing};
+use crate::sources::{Finding, Share, Sharing, Source, Sources, findings, sharing};
 
 /// What is written, what is shared, and what is known of the Secrets.
 #[derive(Default)]
@@ -25,8 +25,6 @@ pub struct Grants {
     grace: Duration,
     /// What is shared; until it was looked at, what was published by then.
     sharing: Option<Sharing>,
-    /// Why the entries in force are older ones.
-    refused: Option<Finding>,
     /// Both kinds of entries.
     in_force: Option<Arc<Config>>,
     published: Published,
@@ -157,17 +155,7 @@ impl Grants {
         };
         let mut sharing = sharing(&self.sources, &last.secrets);
         sharing.keep(last.secrets.iter().filter(|secret| self.gone.contains_key(secret.name())));
-        self.refused = None;
-        match sharing.joined(written) {
-            Ok(config) => self.in_force = Some(config),
-            Err(reason) => {
-                let note = format!(
-                    "the Secrets that are shared by label cannot join the configuration: {reason}; what was in force before stays"
-                );
-                let (kind, source) = (FindingKind::SharedRefused, "".into());
-                self.refused = Some(Finding { kind, source, note });
-            }
-        }
+        self.in_force = Some(sharing.join(written));
         self.sharing = Some(sharing);
     }
 
@@ -188,7 +176,7 @@ impl Grants {
     pub fn findings(&self) -> impl FnOnce() -> Vec<Finding> + Send + use<> {
         let (config, sources) = (self.in_force.clone(), self.sources.clone());
         let shared = self.sharing.iter().flat_map(|sharing| sharing.findings.clone());
-        let mut found: Vec<_> = shared.chain(self.refused.clone()).collect();
+        let mut found: Vec<_> = shared.collect();
         move || {
             found.extend(config.into_iter().flat_map(|config| findings(&config, &sources)));
             found
@@ -252,6 +240,30 @@ registries: [{name: a, images: ["a.example/*"]}]
         assert!(grants.keep_sources(|_| true, now()));
         assert_eq!(names(&grants), ["a", "shared:hub"]);
         assert!(!grants.keep_sources(|_| true, now()));
+    }
+
+    #[test]
+    fn too_much_that_is_shared_holds_up_no_written_entry() {
+        let auth = serde_json::json!({"auth": "dXNlcjpwYXNz"});
+        let auths = |secret: usize| -> serde_json::Map<_, _> {
+            let host = |i| format!("r{i}.of-{secret}.with-a-rather-long-name.example.com");
+            (0..1_000).map(|i| (host(i), auth.clone())).collect()
+        };
+        let mut grants = shared(good());
+        for secret in 0..20 {
+            let content = serde_json::json!({"auths": auths(secret)}).to_string();
+            let source = Source::good("uid", content.as_bytes());
+            grants.set_source(&format!("s{secret:02}"), source, Share::of(Some("true"), None));
+        }
+        grants.all_known();
+        assert!(names(&grants).contains(&"shared:hub"), "{:?}", names(&grants));
+        assert!(!names(&grants).contains(&"shared:s19"), "{:?}", names(&grants));
+        assert!(!grants.to_publish().unwrap().contains("secret: s19"), "as the webhook has it");
+        let found = grants.findings()();
+        assert!(found.iter().any(|found| &*found.source == "s19"), "{found:?}");
+
+        grants.set_written(config::parse(&CONFIG.replace("name: a", "name: b")).unwrap().config);
+        assert_eq!(names(&grants)[0], "b", "what was withdrawn is withdrawn");
     }
 
     #[test]

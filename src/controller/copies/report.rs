@@ -75,7 +75,7 @@ impl Report {
         let namespace = &*self.options.namespace;
         for finding in found.difference(&self.found) {
             let object = match finding.kind {
-                FindingKind::Missing | FindingKind::SharedDeleted | FindingKind::SharedRefused => {
+                FindingKind::Missing | FindingKind::SharedDeleted => {
                     reference("ConfigMap", namespace, &self.options.config_map.name)
                 }
                 _ => reference("Secret", namespace, &finding.source),

@@ -1,6 +1,6 @@
 //! The copies of a cluster at one moment, for a person. Nothing is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -194,13 +194,18 @@ fn tallied(state: &State) -> Survey {
             })
         })
         .collect();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (place, entry) in entries.iter().enumerate() {
+        places.entry(entry.entry.clone()).or_insert(place);
+    }
     let mut gone: BTreeMap<String, EntryStatus> = BTreeMap::new();
     let mut in_the_way = BTreeSet::new();
     state.each(|key, wanted, found, action| {
         let Some(of) = wanted.or_else(|| found.and_then(|found| found.wanted.as_deref())) else {
             return;
         };
-        let entry = match entries.iter_mut().find(|entry| *entry.entry == *of.entry) {
+        let place = places.get(&*of.entry).copied();
+        let entry = match place.and_then(|place| entries.get_mut(place)) {
             Some(entry) => entry,
             None => gone.entry(of.entry.to_string()).or_insert_with(|| EntryStatus {
                 entry: of.entry.to_string(),
