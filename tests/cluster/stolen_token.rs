@@ -13,14 +13,12 @@ const NOT_A_COPY: &str = "is not a copy that the controller of Pullpass made";
 const LABELS: &str = "has the labels app.kubernetes.io/managed-by: pullpass-controller and";
 const ANNOTATIONS: &str = "has the annotations pullpass.io/source, source-uid, entry and content";
 const FREE: &str = "is given no owner and no finalizer";
-const OWN: &str = "gives a copy no labels and annotations but its own: ";
 const DOCKER: &str = "kubernetes.io/dockerconfigjson";
 
 /// What is not a copy, by its difference from one, and what the fence says to it.
 fn spoilt() -> Vec<(&'static str, Value, &'static str)> {
     let label = |name: &str, value: Value| json!({"metadata": {"labels": {name: value}}});
     let mark = |name: &str, value: Value| json!({"metadata": {"annotations": {format!("pullpass.io/{name}"): value}}});
-    let other_annotation = json!({"metadata": {"annotations": {"example.com/replicate-to": "*"}}});
     let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b"}]);
     vec![
         ("a second key", json!({"data": {"more": "eA=="}}), "the key .dockerconfigjson"),
@@ -37,10 +35,6 @@ fn spoilt() -> Vec<(&'static str, Value, &'static str)> {
         ("no word on its removal", mark("on-removal", Value::Null), ANNOTATIONS),
         ("another word on its removal", mark("on-removal", json!("never")), ANNOTATIONS),
         ("no annotation at all", json!({"metadata": {"annotations": null}}), ANNOTATIONS),
-        ("a label of another tool", label("example.com/reflect", json!("true")), OWN),
-        ("an empty label", label("example.com/reflect", json!("")), OWN),
-        ("another mark of ours", mark("share", json!("true")), OWN),
-        ("an annotation of another tool", other_annotation, OWN),
         ("immutable", json!({"immutable": true}), "is not immutable"),
         ("an owner", json!({"metadata": {"ownerReferences": owner}}), FREE),
         ("a finalizer", json!({"metadata": {"finalizers": ["example.com/stay"]}}), FREE),
@@ -192,29 +186,6 @@ async fn a_copy_cannot_be_made_into_something_else() {
     refused("all at once", thief.delete_all(&team.name).await, "one by one, never a collection");
     let kept = cluster.patch_secret(&team.name, "pull", json!({})).await;
     assert_eq!(kept, made);
-}
-
-#[tokio::test]
-async fn what_others_put_on_a_copy_may_stay_and_not_change() {
-    let cluster = Cluster::exclusive().await;
-    let thief = cluster.fenced_alone().await;
-    let team = cluster.namespace("team").create().await;
-    let good = copy(&team.name, &cluster.uid_of(&team.name).await, "pull");
-    thief.create(&good).await.expect("it is a copy");
-    let theirs = |value: Value| json!({"example.com/tool": value});
-    let labelled =
-        json!({"metadata": {"labels": theirs(json!("a")), "annotations": theirs(json!(""))}});
-    let found = cluster.patch_secret(&team.name, "pull", labelled).await;
-
-    let content = json!({"data": {".dockerconfigjson": "eyJhdXRocyI6e30gfQ=="}});
-    let found =
-        thief.replace(&found, &content).await.expect("an update leaves what others have put");
-    for part in ["labels", "annotations"] {
-        let changes = json!({"metadata": {part: theirs(json!("b"))}});
-        refused(part, thief.replace(&found, &changes).await, &format!("{OWN}example.com/tool"));
-    }
-    let without = json!({"metadata": {"labels": theirs(Value::Null)}});
-    thief.replace(&found, &without).await.expect("it may be taken off");
 }
 
 #[tokio::test]

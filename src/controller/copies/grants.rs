@@ -1,11 +1,11 @@
 //! The entries in force: those of the configuration, then those that stand for Secrets shared by label.
 //! No I/O.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::basis::Basis;
+use super::gone::Gone;
 use super::publication::Published;
 use crate::config::{Config, SharedSecret, SharedSecrets};
 use crate::sources::{Finding, Share, Sharing, Source, Sources, findings, sharing};
@@ -19,10 +19,8 @@ pub struct Grants {
     sources: Sources,
     /// Whether all of them are known: what is not yet would look as if it were shared no more.
     are_sources_known: bool,
-    /// The shared Secrets that were deleted, and until when what they stand for stays.
-    gone: BTreeMap<Box<str>, Instant>,
-    /// For how long it does.
-    grace: Duration,
+    /// The shared Secrets that were deleted.
+    gone: Gone,
     /// What is shared; until it was looked at, what was published by then.
     sharing: Option<Sharing>,
     /// Both kinds of entries.
@@ -33,7 +31,7 @@ pub struct Grants {
 impl Grants {
     /// Nothing is known yet. What a shared Secret stands for outlasts its deletion by `grace`.
     pub fn new(grace: Duration) -> Self {
-        Self { grace, ..Self::default() }
+        Self { gone: Gone::new(grace), ..Self::default() }
     }
 
     /// The entries in force; without any nothing is done.
@@ -76,23 +74,17 @@ impl Grants {
         self.changed(is_new, true)
     }
 
-    /// Takes note of the shared Secrets that do not exist any more: what they stand for goes later, for it
-    /// may be that they are made anew, or that all of our namespace goes.
+    /// Takes note of the shared Secrets that do not exist any more.
     fn note_gone(&mut self, now: Instant) {
-        if !self.are_sources_known || self.grace.is_zero() {
-            return;
-        }
-        let shared = self.sharing.iter().flat_map(|sharing| &sharing.secrets);
-        for secret in shared.filter(|secret| self.sources.get(secret.name()).is_none()) {
-            self.gone.entry(secret.name().into()).or_insert(now + self.grace);
-        }
+        let shared = self.sharing.iter().filter(|_| self.are_sources_known);
+        let names = shared.flat_map(|sharing| &sharing.secrets).map(SharedSecret::name);
+        self.gone.note(names.filter(|name| self.sources.get(name).is_none()), now);
     }
 
     /// Forgets what has been gone for long. Whether that changes anything.
     pub fn forget_gone(&mut self, now: Instant) -> bool {
-        let before = self.gone.len();
-        self.gone.retain(|_, until| *until > now);
-        self.changed(self.gone.len() != before, true)
+        let is_new = self.gone.forget(now);
+        self.changed(is_new, true)
     }
 
     fn changed(&mut self, is_new: bool, is_shared: bool) -> bool {
@@ -154,7 +146,7 @@ impl Grants {
             return;
         };
         let mut sharing = sharing(&self.sources, &last.secrets);
-        sharing.keep(last.secrets.iter().filter(|secret| self.gone.contains_key(secret.name())));
+        sharing.keep(last.secrets.iter().filter(|secret| self.gone.contains(secret.name())));
         self.in_force = Some(sharing.join(written));
         self.sharing = Some(sharing);
     }
@@ -314,7 +306,7 @@ registries: [{name: a, images: ["a.example/*"]}]
     #[test]
     fn what_was_shared_outlasts_the_deletion_of_its_secret_for_a_while() {
         let (start, grace) = (now(), Duration::from_secs(60));
-        let mut grants = Grants { grace, ..shared(good()) };
+        let mut grants = Grants { gone: Gone::new(grace), ..shared(good()) };
         grants.keep_sources(|_| true, start);
         grants.set_published(Published::Absent, start).unwrap();
         assert!(grants.remove_source("hub", start));

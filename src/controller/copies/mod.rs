@@ -14,6 +14,7 @@ mod decision;
 mod due;
 mod foreign;
 mod found;
+mod gone;
 mod grants;
 mod intake;
 mod job;
