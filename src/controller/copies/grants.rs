@@ -153,15 +153,8 @@ impl Grants {
 
     /// What is to be published, if it is not what stands there.
     pub fn to_publish(&self) -> Option<String> {
-        let (Some(sharing), Some(_)) = (&self.sharing, &self.in_force) else { return None };
-        let published = match &self.published {
-            Published::Unknown => return None,
-            Published::Absent if sharing.secrets.is_empty() => return None,
-            Published::Absent | Published::Text(None) => None,
-            Published::Text(Some(text)) => Some(text),
-        };
-        let text = SharedSecrets::new(sharing.secrets.clone()).to_yaml().ok()?;
-        (published != Some(&text)).then_some(text)
+        let sharing = self.sharing.as_ref().filter(|_| self.in_force.is_some())?;
+        self.published.other_than(&sharing.secrets)
     }
 
     /// All that an administrator should know: a look that may take a while.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::copy::FIELD_MANAGER;
 use crate::cluster::ObjectName;
-use crate::config::SHARED_KEY;
+use crate::config::{SHARED_KEY, SharedSecret, SharedSecrets};
 use crate::controller::request::{RequestError, bounded};
 
 /// The first wait after a failure; it doubles.
@@ -27,6 +27,21 @@ pub enum Published {
     Absent,
     /// This; nothing if it is as the manifests have it.
     Text(Option<String>),
+}
+
+impl Published {
+    /// What is to stand there, if it is not that. An empty ConfigMap is told that nothing is shared: the
+    /// webhook takes nothing for that.
+    pub fn other_than(&self, secrets: &[SharedSecret]) -> Option<String> {
+        let published = match self {
+            Self::Unknown => return None,
+            Self::Absent if secrets.is_empty() => return None,
+            Self::Absent | Self::Text(None) => None,
+            Self::Text(Some(text)) => Some(text),
+        };
+        let text = SharedSecrets::new(secrets.to_vec()).to_yaml().ok()?;
+        (published != Some(&text)).then_some(text)
+    }
 }
 
 /// When it is published again after it has failed.
