@@ -123,9 +123,11 @@ async fn fault_34_without_a_config_map_it_is_not_ready_and_says_why_until_there_
         "configuration: ConfigMap pullpass-system/pullpass: it does not exist; create it",
     )
     .await;
-    assert!(
-        webhook.additions("default", 5).await.unwrap_err().contains("no configuration in force")
-    );
+    eventually("an answer, once the certificate is there", SOON, async || {
+        let refused = webhook.additions("default", 5).await.expect_err("nothing is in force");
+        refused.contains("no configuration in force").then_some(()).ok_or(refused)
+    })
+    .await;
 
     cluster.configure(broken_config()).await.expect_success();
     is_missing(&webhook, "line 4").await;
