@@ -109,6 +109,21 @@ fn every_metric_stands_in_the_manual(#[case] component: Component) {
     assert!(count > 10, "{metrics}");
 }
 
+/// And of each state of a copy.
+#[test]
+fn every_state_of_a_copy_stands_in_the_manual() {
+    let manual = read("docs/operations.md");
+    let row = manual.lines().find(|line| line.starts_with("| `copies{state}`"));
+    let row = row.expect("docs/operations.md has a row of the metric `copies{state}`");
+    let metrics = Metrics::new("0.0.0", Component::Controller).encode().unwrap();
+    let states = metrics.lines().filter_map(|line| line.strip_prefix("pullpass_copies{state=\""));
+    let states: Vec<_> = states.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(states.contains(&"wanted"), "{metrics}");
+    for state in states {
+        assert!(row.contains(&format!("`{state}`")), "no state `{state}` in: {row}");
+    }
+}
+
 /// And of each Event about sources.
 #[test]
 fn every_event_about_sources_stands_in_the_manual() {

@@ -18,6 +18,8 @@ label! {
         WithoutSource = "without_source",
         /// It is no longer wanted, and was left.
         Retained = "retained",
+        /// It is being deleted, and a finalizer of somebody else holds it.
+        Terminating = "terminating",
         /// The last request for it failed.
         Failed = "failed",
         /// Something else keeps undoing it.

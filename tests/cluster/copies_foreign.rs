@@ -96,3 +96,32 @@ async fn fault_44_who_labels_a_secret_again_and_again_is_not_looked_at_more_ofte
     copying.delete(&busy.name, "pull").await;
     copying.copied(&busy.name, "pull", &content).await;
 }
+
+#[tokio::test]
+async fn a_deleted_copy_that_a_finalizer_holds_is_counted_and_made_anew_when_it_is_gone() {
+    let copying = Copying::start(CONFIG).await;
+    let content = docker_config("gcr.io", "one");
+    copying.source("source", &content).await;
+    let namespace = copying.cluster.namespace("team").create_at_once().await;
+    let held = copying.copied(&namespace.name, "pull", &content).await;
+    let finalizers = async |names: &[&str]| {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": names}}));
+        let secrets = copying.secrets(&namespace.name);
+        secrets.patch("pull", &PatchParams::default(), &patch).await.unwrap();
+    };
+    let terminating = async |count: f64| {
+        eventually(&format!("{count} copies to be terminating"), SOON, async || {
+            let metric = "pullpass_copies{state=\"terminating\"}";
+            let found = copying.controller.metric(metric).await;
+            (found == Some(count)).then_some(()).ok_or_else(|| format!("{found:?}"))
+        })
+        .await;
+    };
+    finalizers(&["example.com/hold"]).await;
+    copying.delete(&namespace.name, "pull").await;
+    terminating(1.0).await;
+    finalizers(&[]).await;
+    terminating(0.0).await;
+    let anew = copying.copied(&namespace.name, "pull", &content).await;
+    assert_ne!(anew.metadata.uid, held.metadata.uid);
+}

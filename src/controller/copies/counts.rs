@@ -16,6 +16,8 @@ pub struct Counts {
     pub without_source: usize,
     /// No longer wanted, and left.
     pub retained: usize,
+    /// Deleted, and held by a finalizer.
+    pub terminating: usize,
 }
 
 impl Counts {
@@ -29,6 +31,7 @@ impl Counts {
                 Action::Foreign if wanted.is_some() => counts.foreign += 1,
                 Action::NoSource(_) => counts.without_source += 1,
                 Action::Retained => counts.retained += 1,
+                Action::Terminating => counts.terminating += 1,
                 _ => {}
             }
         });

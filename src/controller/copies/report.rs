@@ -21,6 +21,7 @@ use crate::cluster::events::Events;
 use crate::config::Config;
 use crate::controller::request::RequestError;
 use crate::sources::{Finding, FindingKind};
+use crate::telemetry::Label;
 use crate::telemetry::Metrics;
 use crate::telemetry::copies::{CopyState, CopyWrite};
 
@@ -209,6 +210,7 @@ impl Report {
             (CopyState::Foreign, counts.foreign),
             (CopyState::WithoutSource, counts.without_source),
             (CopyState::Retained, counts.retained),
+            (CopyState::Terminating, counts.terminating),
             (CopyState::Failed, queue.failed_count()),
         ] {
             metrics.copies.of(kind).set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -225,16 +227,8 @@ impl Report {
 /// A replica that does not look any more does not know.
 impl Drop for Report {
     fn drop(&mut self) {
-        for kind in [
-            CopyState::Wanted,
-            CopyState::InPlace,
-            CopyState::Foreign,
-            CopyState::WithoutSource,
-            CopyState::Retained,
-            CopyState::Failed,
-            CopyState::Contested,
-        ] {
-            self.metrics.copies.copies.of(kind).set(0);
+        for kind in CopyState::ALL {
+            self.metrics.copies.copies.of(*kind).set(0);
         }
         self.metrics.copies.lag.set(0);
         self.metrics.copies.source_findings.set(0);
