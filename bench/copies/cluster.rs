@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     control_plane::{self, ControlPlane},
     kubectl,
-    pki::Authority,
+    pki::{Authority, tls_secret},
 };
 
 /// Entries, each with a source of its own.
@@ -168,17 +168,7 @@ impl Cluster {
     async fn write_certificate(&self) -> Result<()> {
         let authority = Authority::new("bench");
         let leaf = authority.issue(&["pullpass-webhook.pullpass-system.svc"]);
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": "pullpass-tls", "namespace": SYSTEM_NAMESPACE},
-            "stringData": {
-                "tls.crt": leaf.certificate,
-                "tls.key": leaf.key,
-                "ca.crt": authority.pem(),
-            },
-        });
+        let secret = tls_secret(&leaf, &authority);
         self.kubectl(&["apply", "--server-side", "-f", "-"], Some(&secret.to_string())).await?;
         Ok(())
     }

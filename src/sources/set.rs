@@ -7,7 +7,7 @@ use super::{Content, NAMESPACES_ANNOTATION, Share, Source};
 use crate::credentials::{Derived, derive};
 
 /// The most entries of a docker config that is shared by label.
-pub const MAX_SHARED_AUTHS: usize = 1_000;
+const MAX_SHARED_AUTHS: usize = 1_000;
 
 /// The Secrets of our own namespace.
 #[derive(Clone, Debug, Default)]

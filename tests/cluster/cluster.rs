@@ -17,7 +17,7 @@ use crate::{
     control_plane::{self, ControlPlane},
     kubectl,
     namespace::NewNamespace,
-    pki::{Authority, Leaf},
+    pki::{Authority, Leaf, tls_secret},
     sweep,
     turn::Turn,
 };
@@ -122,18 +122,7 @@ impl Cluster {
 
     /// Writes the Secret `pullpass-tls`, in the namespace that [`Cluster::install`] made.
     pub async fn write_tls_secret(&self, leaf: &Leaf, authority: &Authority) {
-        self.apply(&json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": "pullpass-tls", "namespace": SYSTEM_NAMESPACE},
-            "stringData": {
-                "tls.crt": leaf.certificate,
-                "tls.key": leaf.key,
-                "ca.crt": authority.pem(),
-            },
-        }))
-        .await;
+        self.apply(&tls_secret(leaf, authority)).await;
     }
 
     /// A kubeconfig for a ServiceAccount, with a token of its own (TokenRequest).

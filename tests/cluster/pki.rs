@@ -7,6 +7,7 @@ use rcgen::{
 use time::OffsetDateTime;
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde_json::{Value, json};
 
 /// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -16,6 +17,21 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 pub struct Leaf {
     pub certificate: String,
     pub key: String,
+}
+
+/// The Secret `pullpass-tls` with this certificate.
+pub fn tls_secret(leaf: &Leaf, authority: &Authority) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": "pullpass-tls", "namespace": "pullpass-system"},
+        "stringData": {
+            "tls.crt": leaf.certificate,
+            "tls.key": leaf.key,
+            "ca.crt": authority.pem(),
+        },
+    })
 }
 
 impl Authority {

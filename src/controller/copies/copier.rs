@@ -15,7 +15,7 @@ use super::publication::{Published, Retry};
 use super::queue::{Key, Queue};
 use super::report::Report;
 use super::state::State;
-use crate::cluster::chance::chance;
+use crate::cluster::chance::{chance, jittered};
 use crate::controller::request::RequestError;
 use crate::sources::Finding;
 use crate::telemetry::copies::CopyWatch;
@@ -114,19 +114,18 @@ impl Copier {
             }
         };
         self.report.done(key, &outcome);
-        if let Outcome::Foreign = outcome {
-            if self.state.set_foreign(key) {
-                self.report.foreign(key, self.state.wanted(key));
-            }
-            self.queue.defer(key, now, FOREIGN.mul_f64(0.5 + chance() / 2.0));
-            return;
-        }
         match outcome {
             Outcome::Created(copy) | Outcome::Updated(copy) | Outcome::Unchanged(copy) => {
                 self.state.confirm_copy(key, copy);
             }
             Outcome::Deleted | Outcome::Absent => self.state.remove_copy(key),
-            Outcome::Foreign => {}
+            Outcome::Foreign => {
+                if self.state.set_foreign(key) {
+                    self.report.foreign(key, self.state.wanted(key));
+                }
+                self.queue.defer(key, now, jittered(FOREIGN, chance()));
+                return;
+            }
             Outcome::NamespaceChanged(Some(metadata)) => {
                 self.state.set_namespace(&key.namespace, *metadata);
             }
@@ -256,18 +255,9 @@ impl Copier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
-    use crate::controller::copies::CopyOptions;
     use crate::sources::Source;
     use crate::telemetry::{Component, Metrics};
     use kube::core::ObjectMeta;
-
-    const CONFIG: &str = r#"
-apiVersion: pullpass.io/v1
-kind: Config
-registries:
-- {name: a, images: ["a.example/*"], namespaces: {names: ["team-*"]}, source: {secret: source}}
-"#;
 
     /// One that knows of a namespace that is granted a copy.
     fn copier() -> Copier {
@@ -277,10 +267,7 @@ registries:
         copier.lists.namespaces.end();
         copier.lists.sources.end();
         copier.lists.copies.end();
-        let grants = &mut copier.state.grants;
-        grants.set_written(config::parse(CONFIG).unwrap().config);
-        grants.set_source("source", Source::good("uid", b"{}"), None);
-        grants.all_known();
+        copier.state = State::of_teams();
         copier.state.set_namespace("team-a", ObjectMeta::default());
         copier
     }

@@ -25,6 +25,8 @@ pub struct Grants {
     sharing: Option<Sharing>,
     /// Both kinds of entries.
     in_force: Option<Arc<Config>>,
+    /// What is to be published.
+    text: Option<String>,
     published: Published,
 }
 
@@ -148,13 +150,14 @@ impl Grants {
         let mut sharing = sharing(&self.sources, &last.secrets);
         sharing.keep(last.secrets.iter().filter(|secret| self.gone.contains(secret.name())));
         self.in_force = Some(sharing.join(written));
+        self.text = SharedSecrets::new(sharing.secrets.clone()).to_yaml().ok();
         self.sharing = Some(sharing);
     }
 
     /// What is to be published, if it is not what stands there.
     pub fn to_publish(&self) -> Option<String> {
-        let sharing = self.sharing.as_ref().filter(|_| self.in_force.is_some())?;
-        self.published.other_than(&sharing.secrets)
+        let (sharing, text) = (self.sharing.as_ref()?, self.text.as_ref()?);
+        self.published.lacks(text, sharing.secrets.is_empty()).then(|| text.clone())
     }
 
     /// All that an administrator should know: a look that may take a while.

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::copy::FIELD_MANAGER;
 use crate::cluster::ObjectName;
-use crate::config::{SHARED_KEY, SharedSecret, SharedSecrets};
+use crate::cluster::chance::backoff;
+use crate::config::SHARED_KEY;
 use crate::controller::request::{RequestError, bounded};
 
 /// The first wait after a failure; it doubles.
@@ -30,17 +31,14 @@ pub enum Published {
 }
 
 impl Published {
-    /// What is to stand there, if it is not that. An empty ConfigMap is told that nothing is shared: the
+    /// Whether this text is to be written. Into an empty ConfigMap it is even where nothing is shared: the
     /// webhook takes nothing for that.
-    pub fn other_than(&self, secrets: &[SharedSecret]) -> Option<String> {
-        let published = match self {
-            Self::Unknown => return None,
-            Self::Absent if secrets.is_empty() => return None,
-            Self::Absent | Self::Text(None) => None,
-            Self::Text(Some(text)) => Some(text),
-        };
-        let text = SharedSecrets::new(secrets.to_vec()).to_yaml().ok()?;
-        (published != Some(&text)).then_some(text)
+    pub fn lacks(&self, text: &str, is_nothing_shared: bool) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Absent => !is_nothing_shared,
+            Self::Text(published) => published.as_deref() != Some(text),
+        }
     }
 }
 
@@ -64,8 +62,7 @@ impl Retry {
 
     /// It failed. `chance` is any number from 0 to 1.
     pub fn failed(&mut self, now: Instant, chance: f64) {
-        let pause = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LONGEST_RETRY);
-        self.after = Some(now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
+        self.after = Some(now + backoff(FIRST_RETRY, LONGEST_RETRY, self.failures, chance));
         self.failures += 1;
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::decision::Decision;
 use super::later::Later;
+use crate::cluster::chance::backoff;
 
 /// The first wait after a failure; it doubles.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -144,11 +145,11 @@ impl Queue {
     pub fn failed(&mut self, key: &Key, now: Instant, chance: f64) {
         let running = self.running.remove(key).unwrap_or_default();
         let failures = self.failures.entry(key.clone()).or_default();
-        let pause = FIRST_RETRY.saturating_mul(1 << failures.count.min(10)).min(LONGEST_RETRY);
+        let pause = backoff(FIRST_RETRY, LONGEST_RETRY, failures.count, chance);
         failures.count += 1;
         failures.decision = running.decision;
         // What was asked for meanwhile waits as well: it may be what makes it fail.
-        self.later.set(key, now + pause.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0));
+        self.later.set(key, now + pause);
     }
 
     /// There is nothing to do but to look again after a while.

@@ -226,27 +226,29 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config;
-    use crate::controller::copies::counts::Counts;
-    use crate::sources::Source;
-    use serde_json::json;
-
-    const CONFIG: &str = r#"
+impl State {
+    /// The entry `a` grants a copy of the Secret `source` to the namespaces `team-*`; there are none yet.
+    pub fn of_teams() -> Self {
+        const CONFIG: &str = r#"
 apiVersion: pullpass.io/v1
 kind: Config
 registries:
 - {name: a, images: ["a.example/*"], namespaces: {names: ["team-*"]}, source: {secret: source}}
 "#;
-
-    fn state() -> State {
-        let mut state = State::new(&CopyOptions::plain());
-        state.grants.set_written(config::parse(CONFIG).unwrap().config);
-        state.grants.set_source("source", Source::good("uid", b"{}"), None);
+        let mut state = Self::new(&CopyOptions::plain());
+        state.grants.set_written(crate::config::parse(CONFIG).unwrap().config);
+        state.grants.set_source("source", crate::sources::Source::good("uid", b"{}"), None);
         state.grants.all_known();
         state
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::controller::copies::counts::Counts;
+    use serde_json::json;
 
     fn namespace(state: &mut State, name: &str, metadata: &serde_json::Value) -> Due {
         state.set_namespace(name, serde_json::from_value(metadata.clone()).unwrap());
@@ -266,7 +268,7 @@ registries:
 
     #[test]
     fn a_copy_is_due_until_it_is_in_place_and_again_when_it_is_gone() {
-        let mut state = state();
+        let mut state = State::of_teams();
         let due = namespace(&mut state, "team-a", &json!({}));
         assert_eq!(due.work, [key("team-a")]);
         assert!(matches!(state.job(&key("team-a")), Some(Job::Create(_))));
@@ -281,7 +283,7 @@ registries:
 
     #[test]
     fn fault_44_a_secret_in_the_way_is_told_once_and_tried_again_when_it_is_due() {
-        let mut state = state();
+        let mut state = State::of_teams();
         namespace(&mut state, "team-a", &json!({}));
         assert!(state.set_foreign(&key("team-a")));
         assert!(!state.set_foreign(&key("team-a")));
@@ -300,7 +302,7 @@ registries:
 
     #[test]
     fn a_secret_that_was_in_the_way_is_forgotten_when_nothing_is_wanted_there() {
-        let mut state = state();
+        let mut state = State::of_teams();
         let (name, disabled) = ("team-a", json!({"labels": {"pullpass.io/inject": "disabled"}}));
         let forgotten: [fn(&mut State, &serde_json::Value); 4] = [
             |state, disabled| assert_eq!(namespace(state, "team-a", disabled).looks, []),
@@ -328,7 +330,7 @@ registries:
 
     #[test]
     fn fault_43_in_a_namespace_that_goes_nothing_is_due() {
-        let mut state = state();
+        let mut state = State::of_teams();
         let going = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
         assert_eq!(namespace(&mut state, "team-a", &going).work, []);
         state.confirm_copy(&key("team-a"), copy(&state, true));
@@ -340,7 +342,7 @@ registries:
 
     #[test]
     fn fault_42_a_copy_in_our_own_namespace_is_none() {
-        let mut state = state();
+        let mut state = State::of_teams();
         state.set_copy(&key("pullpass-system"), copy(&state, true));
         assert_eq!(namespace(&mut state, "pullpass-system", &json!({})).work, []);
         assert!(state.job(&key("pullpass-system")).is_none());
