@@ -47,7 +47,9 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one with the default overlay and all entries, and no namespace that they grant.
     pub async fn start() -> Result<Self> {
-        let plane = ControlPlane::start_without_controllers().await.map_err(|e| anyhow!(e))?;
+        let plane = ControlPlane::start_without_controllers(control_plane::LOOPBACK)
+            .await
+            .map_err(|e| anyhow!(e))?;
         let client =
             control_plane::client(&plane.admin_kubeconfig()).await.map_err(|e| anyhow!(e))?;
         let cluster = Self { plane, client, namespaces: 0 };

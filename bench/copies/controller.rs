@@ -56,6 +56,7 @@ impl Controller {
             environment: vec![("HOSTNAME".into(), format!("controller-{admin_port}"))],
             log: folder.join(format!("controller-{admin_port}.log")),
             scratch: folder.join(format!("controller-{admin_port}")),
+            ..Program::default()
         });
         Self { process, admin_port, started }
     }

@@ -10,6 +10,7 @@ use kube::{
     Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use rcgen::date_time_ymd;
 use serde_json::json;
 
 use crate::{
@@ -21,11 +22,40 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_mins(2);
 const AUDIT_POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/audit-policy.yaml");
-const ADMIN_TOKEN: &str = "test-cluster-admin";
+/// Who the API server knows by a token, and in which group.
+const USERS: [(&str, &str, &str); 4] = [
+    (ADMIN, "admin", "system:masters"),
+    (NODE, "system:node:node1", "system:nodes"),
+    (PROXY, "system:kube-proxy", ""),
+    (SCHEDULER, "system:kube-scheduler", ""),
+];
+const ADMIN: &str = "test-cluster-admin";
+/// The token of the kubelet of the node `node1`.
+pub const NODE: &str = "test-cluster-node";
+/// The token of kube-proxy.
+pub const PROXY: &str = "test-cluster-proxy";
+/// The token of kube-scheduler.
+pub const SCHEDULER: &str = "test-cluster-scheduler";
+
+/// Where a control plane is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// The address that its API server listens on.
+    pub address: &'static str,
+    /// The address that it gives to Pods.
+    pub advertised: &'static str,
+}
+
+/// For clients on this machine alone. Pods are given an address of the range that is kept for
+/// documentation: a machine without any network can run the tests.
+pub const LOOPBACK: Place = Place { address: "127.0.0.1", advertised: "192.0.2.1" };
+/// The first of the addresses of Services, which is the API server's own.
+const SERVICE: &str = "10.0.0.1";
 
 /// The running control plane. It ends with the test process.
 pub struct ControlPlane {
     folder: RunFolder,
+    place: Place,
     server: String,
     authority: Authority,
     signing_key: PathBuf,
@@ -64,15 +94,21 @@ impl ControlPlane {
 
     /// The kubeconfig of the administrator.
     pub fn admin_kubeconfig(&self) -> PathBuf {
-        self.kubeconfig("admin", ADMIN_TOKEN)
+        self.kubeconfig("admin", ADMIN)
+    }
+
+    /// Starts a kube-scheduler, which finds nodes for Pods until it is dropped.
+    pub fn start_scheduler(&self) -> Supervised {
+        start_scheduler(self)
     }
 
     /// Starts one more kube-apiserver on the same etcd, with this as `--admission-control-config-file`.
     pub async fn another_api_server(&self, name: &str, admission_config: &Path) -> ApiServer {
         let port = ports::free();
-        let server = format!("https://127.0.0.1:{port}");
+        let server = format!("https://{}:{port}", self.place.address);
         let mut program = start_api_server(&NewApiServer {
             name,
+            place: self.place,
             folder: &self.folder,
             executable: &programs::path("kube-apiserver"),
             authority: &self.authority,
@@ -83,7 +119,7 @@ impl ControlPlane {
             admission_config: Some(admission_config),
         });
         let admin = format!("{name}.admin");
-        let kubeconfig = kubeconfig(&self.folder, &server, &self.authority, &admin, ADMIN_TOKEN);
+        let kubeconfig = kubeconfig(&self.folder, &server, &self.authority, &admin, ADMIN);
         let client = client(&kubeconfig).await.expect("the kubeconfig is valid");
         ready(name, &mut program, async || api_is_ready(&client).await)
             .await
@@ -92,8 +128,8 @@ impl ControlPlane {
     }
 
     /// Starts one.
-    pub async fn start() -> Result<Self, String> {
-        let mut plane = Self::start_without_controllers().await?;
+    pub async fn start(place: Place) -> Result<Self, String> {
+        let mut plane = Self::start_without_controllers(place).await?;
         let started = Instant::now();
         let admin = plane.admin_kubeconfig();
         let client = client(&admin).await?;
@@ -108,14 +144,14 @@ impl ControlPlane {
     }
 
     /// Starts one without kube-controller-manager: nothing is put into a new namespace, and none ends.
-    pub async fn start_without_controllers() -> Result<Self, String> {
+    pub async fn start_without_controllers(place: Place) -> Result<Self, String> {
         let kube_apiserver = programs::path("kube-apiserver");
         let started = Instant::now();
         let folder = RunFolder::create()?;
         let authority = Authority::new("test-cluster");
         let etcd_port = ports::free();
         let api_port = ports::free();
-        let server = format!("https://127.0.0.1:{api_port}");
+        let server = format!("https://{}:{api_port}", place.address);
         let service_accounts = key_pair();
         let signing_key = folder.write("service-account.key", service_accounts.serialize_pem());
         folder.write("service-account.pub", service_accounts.public_key_pem());
@@ -125,6 +161,7 @@ impl ControlPlane {
 
         let mut api = start_api_server(&NewApiServer {
             name: "kube-apiserver",
+            place,
             folder: &folder,
             executable: &kube_apiserver,
             authority: &authority,
@@ -134,12 +171,13 @@ impl ControlPlane {
             port: api_port,
             admission_config: None,
         });
-        let admin = kubeconfig(&folder, &server, &authority, "admin", ADMIN_TOKEN);
+        let admin = kubeconfig(&folder, &server, &authority, "admin", ADMIN);
         let client = client(&admin).await?;
         ready("kube-apiserver", &mut api, async || api_is_ready(&client).await).await?;
 
         Ok(Self {
             folder,
+            place,
             server,
             authority,
             signing_key,
@@ -177,12 +215,14 @@ fn start_etcd(folder: &RunFolder, port: u16) -> Supervised {
         environment: vec![],
         log: folder.path().join("etcd.log"),
         scratch: data,
+        ..Program::default()
     })
 }
 
 /// What a kube-apiserver is started with.
 struct NewApiServer<'a> {
     name: &'a str,
+    place: Place,
     folder: &'a RunFolder,
     executable: &'a Path,
     authority: &'a Authority,
@@ -194,27 +234,32 @@ struct NewApiServer<'a> {
 }
 
 fn start_api_server(new: &NewApiServer<'_>) -> Supervised {
-    let NewApiServer { name, folder, signing_key, etcd_port, port, .. } = new;
-    let leaf = new.authority.issue(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+    let NewApiServer { name, place, folder, signing_key, etcd_port, port, .. } = new;
+    let leaf =
+        new.authority.issue(&[place.address, SERVICE, "localhost", "kubernetes.default.svc"]);
+    let towards_kubelet = new.authority.issue_client("kube-apiserver", date_time_ymd(4096, 1, 1));
     let certificate = folder.write(&format!("{name}.crt"), leaf.certificate);
     let key = folder.write(&format!("{name}.key"), leaf.key);
-    let tokens = folder.write(
-        &format!("{name}.tokens.csv"),
-        format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"),
-    );
+    let tokens = USERS.map(|(token, user, group)| format!("{token},{user},{user},\"{group}\"\n"));
+    let tokens = folder.write(&format!("{name}.tokens.csv"), tokens.concat());
+    let client_certificate =
+        folder.write(&format!("{name}.client.crt"), towards_kubelet.certificate);
+    let client_key = folder.write(&format!("{name}.client.key"), towards_kubelet.key);
     let path = |path: &Path| path.display().to_string();
     let options = [
         ("etcd-servers", format!("http://127.0.0.1:{etcd_port}")),
-        ("bind-address", "127.0.0.1".into()),
+        ("bind-address", place.address.into()),
         ("secure-port", port.to_string()),
-        // Of the range kept for documentation: a machine without any network can run the tests.
-        ("advertise-address", "192.0.2.1".into()),
+        ("advertise-address", place.advertised.into()),
         ("service-cluster-ip-range", "10.0.0.0/24".into()),
         ("cert-dir", path(folder.path())),
         ("tls-cert-file", path(&certificate)),
         ("tls-private-key-file", path(&key)),
         ("token-auth-file", path(&tokens)),
-        ("authorization-mode", "RBAC".into()),
+        ("authorization-mode", "Node,RBAC".into()),
+        ("enable-admission-plugins", "NodeRestriction".into()),
+        ("kubelet-client-certificate", path(&client_certificate)),
+        ("kubelet-client-key", path(&client_key)),
         ("service-account-issuer", "https://kubernetes.default.svc".into()),
         ("service-account-key-file", path(&signing_key.with_extension("pub"))),
         ("service-account-signing-key-file", path(signing_key)),
@@ -233,6 +278,22 @@ fn start_api_server(new: &NewApiServer<'_>) -> Supervised {
         environment: vec![],
         log: folder.path().join(format!("{name}.log")),
         scratch: tokens,
+        ..Program::default()
+    })
+}
+
+fn start_scheduler(plane: &ControlPlane) -> Supervised {
+    let kubeconfig = plane.kubeconfig("kube-scheduler", SCHEDULER);
+    Supervised::start(&Program {
+        command: vec![
+            programs::path("kube-scheduler").into(),
+            format!("--kubeconfig={}", kubeconfig.display()).into(),
+            "--leader-elect=false".into(),
+            "--secure-port=0".into(),
+        ],
+        log: plane.folder.path().join("kube-scheduler.log"),
+        scratch: plane.folder.path().join("kube-scheduler"),
+        ..Program::default()
     })
 }
 
@@ -252,6 +313,7 @@ fn start_controller_manager(folder: &RunFolder, admin: &Path, signing_key: &Path
         environment: vec![],
         log: folder.path().join("kube-controller-manager.log"),
         scratch: folder.path().join("kube-controller-manager"),
+        ..Program::default()
     })
 }
 

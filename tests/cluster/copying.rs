@@ -12,6 +12,7 @@ use kube::{
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use crate::docker_config::docker_config;
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
     controller::{ControllerProcess, NewController},
@@ -173,12 +174,6 @@ fn line(event: Event) -> String {
     let object = event.regarding.unwrap_or_default();
     let parts = [object.namespace, event.reason, object.name, event.note];
     parts.map(Option::unwrap_or_default).join(" ")
-}
-
-/// A docker config with one credential.
-pub fn docker_config(host: &str, password: &str) -> String {
-    let auth = STANDARD.encode(format!("user:{password}"));
-    json!({"auths": {host: {"auth": auth}}}).to_string()
 }
 
 /// The content of a pull secret.

@@ -16,6 +16,7 @@ mod controller;
 mod controller_writes;
 mod copying;
 mod deployed;
+mod docker_config;
 mod endpoint;
 mod eventually;
 mod fence;

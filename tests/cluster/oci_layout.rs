@@ -1,9 +1,18 @@
-//! An image of one small layer, as an OCI image layout.
+//! An image of one layer with one file, as an OCI image layout.
 
 use std::{fs, path::Path};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
+
+/// The one file of an image, and how it is run.
+pub struct Content<'a> {
+    /// Its name, from the root of the image.
+    pub name: &'a str,
+    pub bytes: &'a [u8],
+    /// The `config` of the image's configuration.
+    pub config: Value,
+}
 
 /// What was written.
 pub struct OciLayout {
@@ -12,8 +21,8 @@ pub struct OciLayout {
 
 impl OciLayout {
     /// Writes an image into a new folder.
-    pub fn write(folder: &Path) -> Self {
-        let layer = tar("hello", b"hello from the registry\n");
+    pub fn write(folder: &Path, content: &Content<'_>) -> Self {
+        let layer = tar(content.name, content.bytes);
         let blobs = folder.join("blobs/sha256");
         fs::create_dir_all(&blobs).expect("the layout's folder is made");
         let descriptor = |kind: &str, blob: &[u8]| -> Value {
@@ -28,6 +37,7 @@ impl OciLayout {
         let config = json!({
             "architecture": "amd64",
             "os": "linux",
+            "config": content.config,
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))]},
         });
         let manifest = json!({
@@ -61,13 +71,13 @@ fn sha256(bytes: &[u8]) -> String {
     bytes.collect::<Vec<_>>().concat()
 }
 
-/// A tar archive (ustar) of one file.
+/// A tar archive (ustar) of one file, which anybody may run.
 fn tar(name: &str, content: &[u8]) -> Vec<u8> {
     let mut header = [0; 512];
     let mut field =
         |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
     field(0, name);
-    field(100, "0000644\0");
+    field(100, "0000755\0");
     field(108, "0000000\0");
     field(116, "0000000\0");
     field(124, &format!("{:011o}\0", content.len()));

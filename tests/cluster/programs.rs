@@ -1,5 +1,5 @@
-//! The programs of the test cluster, built by `tests/cluster/build`, and those of the test registry, found
-//! by `tests/cluster/registry-programs`.
+//! The programs of the test cluster, built by `tests/cluster/build`, those of the test node, built by
+//! `tests/node/build`, and those of the test registry, found by `tests/cluster/registry-programs`.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,15 +8,26 @@ use std::{
 };
 
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/build");
+const BUILD_NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/build");
 const REGISTRY_PROGRAMS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/registry-programs");
 
-/// The path of one program. Builds them all if that was never done; the build's messages go to stderr.
+/// The path of a program of the test cluster. Builds them all if that was never done; the build's messages
+/// go to stderr.
 pub fn path(name: &str) -> PathBuf {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match FOLDER.get_or_init(build) {
+    match FOLDER.get_or_init(|| build(BUILD)) {
         Ok(folder) => folder.join(name),
         Err(reason) => panic!("there is no test cluster: {reason}"),
+    }
+}
+
+/// The path of a program of the test node, built in the same way.
+pub fn of_node(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match FOLDER.get_or_init(|| build(BUILD_NODE)) {
+        Ok(folder) => folder.join(name),
+        Err(reason) => panic!("there is no test node: {reason}"),
     }
 }
 
@@ -33,11 +44,11 @@ pub fn of_registry(name: &str) -> PathBuf {
     }
 }
 
-fn build() -> Result<PathBuf, String> {
-    run(BUILD).map(|folder| Path::new(folder.trim_end()).to_path_buf())
+fn build(script: &str) -> Result<PathBuf, String> {
+    run(script).map(|folder| Path::new(folder.trim_end()).to_path_buf())
 }
 
-/// What a script of this folder writes.
+/// What a script writes.
 fn run(script: &str) -> Result<String, String> {
     let output = Command::new(script)
         .stderr(Stdio::inherit())

@@ -8,10 +8,11 @@ use serde_json::json;
 
 use crate::{
     copying::{Copying, data, docker_config},
+    docker_config::USER,
     eventually::eventually,
     managed::SOON,
     namespace::Namespace,
-    registry::{Registry, USER},
+    registry::Registry,
 };
 
 const PASSWORD: &str = "first password";

@@ -9,18 +9,17 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    copying::docker_config,
+    docker_config::{USER, docker_config},
     eventually::eventually,
-    oci_layout::OciLayout,
+    oci_layout::{Content, OciLayout},
     plain_http, ports, programs,
     supervised::{Program, Supervised},
 };
 
-/// The user of [`docker_config`].
-pub const USER: &str = "user";
 const REPOSITORY: &str = "team/app";
 const START: Duration = Duration::from_secs(20);
 
@@ -35,12 +34,19 @@ pub struct Registry {
 impl Registry {
     /// Starts one that takes this password of [`USER`], and pushes an image to it.
     pub async fn start(password: &str) -> Self {
+        let hello =
+            Content { name: "hello", bytes: b"hello from the registry\n", config: json!({}) };
+        Self::start_with(password, &hello).await
+    }
+
+    /// Starts one, and pushes an image of this content to it.
+    pub async fn start_with(password: &str, content: &Content<'_>) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
         let port = ports::free();
         let at = |name: &str| folder.path().join(name);
         let config = at("config.yml");
-        let content = configuration(folder.path(), port);
-        fs::write(&config, content).expect("the registry's configuration is written");
+        fs::write(&config, configuration(folder.path(), port))
+            .expect("the registry's configuration is written");
         fs::write(at("htpasswd"), htpasswd(password)).expect("the registry's users are written");
         let process = Supervised::start(&Program {
             command: vec![
@@ -51,11 +57,12 @@ impl Registry {
             environment: vec![],
             log: at("log"),
             scratch: at("storage"),
+            ..Program::default()
         });
-        let image = OciLayout::write(&at("image"));
+        let image = OciLayout::write(&at("image"), content);
         let mut registry = Self { port, image, process, folder };
         registry.becomes_ready().await;
-        registry.push(password);
+        registry.push(password, REPOSITORY);
         registry
     }
 
@@ -83,7 +90,7 @@ impl Registry {
         let pulled = self.at("pulled");
         let _ = fs::remove_dir_all(&pulled);
         let to = format!("dir:{}", pulled.display());
-        self.copy(docker_config, "--src-tls-verify=false", &self.reference(), &to)?;
+        self.copy(docker_config, "--src-tls-verify=false", &self.reference(REPOSITORY), &to)?;
         let layer = fs::read(pulled.join(self.image.layer_digest()));
         let layer = layer.unwrap_or_else(|error| panic!("the pulled layer: {error}"));
         assert_eq!(layer, self.image.layer(), "the pulled layer is the one that was pushed");
@@ -97,11 +104,13 @@ impl Registry {
         assert!(refusal.contains("unauthorized: authentication required"), "{refusal}");
     }
 
-    fn push(&self, password: &str) {
+    /// Pushes its image to a repository, as tag 1.
+    pub fn push(&self, password: &str, repository: &str) {
         let from = format!("oci:{}", self.at("image").display());
         let config = docker_config(&self.host(), password);
-        self.copy(config.as_bytes(), "--dest-tls-verify=false", &from, &self.reference())
-            .unwrap_or_else(|error| panic!("pushing the image: {error}"));
+        let to = self.reference(repository);
+        self.copy(config.as_bytes(), "--dest-tls-verify=false", &from, &to)
+            .unwrap_or_else(|error| panic!("pushing the image to {repository}: {error}"));
     }
 
     fn copy(&self, config: &[u8], plain: &str, from: &str, to: &str) -> Result<(), String> {
@@ -125,8 +134,8 @@ impl Registry {
         self.folder.path().join(name)
     }
 
-    fn reference(&self) -> String {
-        format!("docker://{}/{REPOSITORY}:1", self.host())
+    fn reference(&self, repository: &str) -> String {
+        format!("docker://{}/{repository}:1", self.host())
     }
 
     async fn becomes_ready(&mut self) {

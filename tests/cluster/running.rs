@@ -41,6 +41,7 @@ impl Running {
             environment,
             log: folder.join(format!("{name}.log")),
             scratch: folder.join(name),
+            ..Program::default()
         });
         Self { what: subcommand, admin_port, process }
     }

@@ -1,12 +1,14 @@
 #!/bin/sh
-# supervise.sh LOG SCRATCH PROGRAM ARGUMENT...
+# supervise.sh LOG SCRATCH LAST PROGRAM ARGUMENT...
 #
 # Runs PROGRAM for as long as stdin stays open. Each line on stdin is a signal for it by name. The end
-# of stdin, which the kernel sends however the test process dies, kills it. SCRATCH goes after it.
+# of stdin, which the kernel sends however the test process dies, kills it. When it has ended, the command line LAST is run, and SCRATCH
+# goes.
 exec 3<&0 </dev/null
 log=$1
 scratch=$2
-shift 2
+last=$3
+shift 3
 "$@" >"$log" 2>&1 3<&- &
 program=$!
 {
@@ -19,5 +21,6 @@ exec 3<&- 2>/dev/null
 wait "$program"
 status=$?
 kill -s KILL "$leash"
+sh -c "$last" </dev/null >>"$log" 2>&1
 rm -rf -- "$scratch"
 exit "$status"

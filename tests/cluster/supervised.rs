@@ -31,6 +31,8 @@ pub struct Program {
     pub log: PathBuf,
     /// A folder of the program's own that is removed when it has ended.
     pub scratch: PathBuf,
+    /// A command line of the shell's that is run when the program has ended, however it did.
+    pub last: OsString,
 }
 
 impl Supervised {
@@ -39,6 +41,7 @@ impl Supervised {
         let mut supervisor = Command::new("sh")
             .arg(SUPERVISOR)
             .args([&program.log, &program.scratch])
+            .arg(&program.last)
             .args(&program.command)
             .envs(program.environment.iter().cloned())
             // Its own group: Ctrl-C is for the test process, whose end then ends the program.
@@ -107,6 +110,7 @@ mod tests {
             environment: vec![("WORD".into(), "hello".into())],
             log: folder.join("log"),
             scratch,
+            last: "echo gone".into(),
         })
     }
 
@@ -150,6 +154,6 @@ mod tests {
         let status = eventually("the end", SOON, async || program.exited()).await;
 
         assert!(status.success());
-        assert_eq!(program.log(), "hello\noops\n");
+        assert_eq!(program.log(), "hello\noops\ngone\n");
     }
 }

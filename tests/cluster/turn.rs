@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use tokio::sync::{Mutex, MutexGuard, OnceCell, Semaphore, SemaphorePermit};
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, LOOPBACK};
 
 static FREE: Semaphore = Semaphore::const_new(PLACES.len());
 static PLACES: [Place; 2] = [const { Place::new() }; 2];
@@ -36,7 +36,7 @@ impl Turn {
         let (place, taken) = places
             .find_map(|place| Some((place, place.taken.try_lock().ok()?)))
             .expect("there are as many places as permits, and a place is left before its permit");
-        match place.plane.get_or_init(ControlPlane::start).await {
+        match place.plane.get_or_init(|| ControlPlane::start(LOOPBACK)).await {
             Ok(plane) => Self { plane, _taken: taken, _permit: permit },
             Err(reason) => panic!("the test cluster does not start: {reason}"),
         }
