@@ -8,7 +8,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak bench-copies build release control-plane registry certs docs completions man fmt lint deny audit \
-	dockerfile dockerfile-steps size
+	dockerfile image image-reproducible size
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -60,7 +60,7 @@ lint: ## Formatting, clippy, and the Go code of the tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	cd tests/cluster && go vet ./...
-	cd tests/dockerfile && go vet ./...
+	cd image && go vet ./...
 
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(TOOLS)
@@ -71,15 +71,18 @@ deny: $(TOOLS)/bin/cargo-deny ## Licences, banned and duplicate crates, sources
 audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities (fetches the advisory database from GitHub)
 	$(TOOLS)/bin/cargo-deny check advisories
 
-dockerfile: ## Lint the Dockerfile by BuildKit's own rules
-	cd tests/dockerfile && go test ./...
-	tests/dockerfile/lint
+dockerfile: ## Lint the Dockerfile by BuildKit's own rules, and test what assembles the image
+	cd image && go test ./...
+	image/lint
 
-dockerfile-steps: ## Run the steps of the Dockerfile's build stage outside Docker
-	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
-	tests/dockerfile/steps > "$$work/steps.sh" && mkdir "$$work/build" && \
-	sh "$$work/steps.sh" . "$$work/build" && \
-	find "$$work/build" -type f -name pullpass -size +1M -exec ls -l {} \;
+# Values of the command line, not those that the environment happens to have.
+IMAGE_ARGS = $(foreach name,VERSION REVISION,$(if $(filter command,$(origin $(name))),'$(name)=$($(name))'))
+
+image: ## Assemble the image of the Dockerfile without a container engine, into target/image/latest (REVISION=COMMIT)
+	@image/build $(IMAGE_ARGS)
+
+image-reproducible: ## Build the image from nothing in two folders: both must have the same digest
+	@image/reproducible
 
 size: release ## The size of the release binary
 	@ls -l target/release/pullpass | awk '{printf "pullpass: %.1f MiB\n", $$5 / 1048576}'

@@ -11,6 +11,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 )
@@ -21,10 +22,11 @@ const buildStage = "build"
 // and an empty folder that stands for the root of the image. An instruction that it cannot
 // express is an error, never left out.
 func printSteps(buildContext string, out io.Writer) error {
-	stages, err := parseStages(filepath.Join(buildContext, "Dockerfile"))
+	file, err := parseDockerfile(filepath.Join(buildContext, "Dockerfile"))
 	if err != nil {
 		return err
 	}
+	stages := file.stages
 	ignored, err := ignoredFiles(buildContext)
 	if err != nil {
 		return err
@@ -51,7 +53,13 @@ func printSteps(buildContext string, out io.Writer) error {
 	return err
 }
 
-func parseStages(name string) ([]instructions.Stage, error) {
+// dockerfile is the stages, and what knows its quotes and variables.
+type dockerfile struct {
+	stages []instructions.Stage
+	words  *shell.Lex
+}
+
+func parseDockerfile(name string) (*dockerfile, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -65,7 +73,10 @@ func parseStages(name string) ([]instructions.Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to parse %s: %w", name, err)
 	}
-	return stages, nil
+	if len(stages) == 0 {
+		return nil, fmt.Errorf("%s has no stage", name)
+	}
+	return &dockerfile{stages: stages, words: shell.NewLex(tree.EscapeToken)}, nil
 }
 
 func ignoredFiles(buildContext string) (*patternmatcher.PatternMatcher, error) {
