@@ -8,7 +8,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak bench-copies build release control-plane registry certs docs completions man fmt lint deny audit \
-	dockerfile image image-reproducible size
+	dockerfile image image-reproducible
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESU
 build: ## Build for development
 	@$(CARGO) build --quiet --locked
 
-release: ## Build as shipped
+release: ## Build optimized (what is shipped: make image)
 	$(CARGO) build --locked --release
 
 control-plane: ## Build etcd, kube-apiserver and the rest for the tests, once (or use KUBEBUILDER_ASSETS)
@@ -83,6 +83,3 @@ image: ## Assemble the image of the Dockerfile without a container engine, into 
 
 image-reproducible: ## Build the image from nothing in two folders: both must have the same digest
 	@image/reproducible
-
-size: release ## The size of the release binary
-	@ls -l target/release/pullpass | awk '{printf "pullpass: %.1f MiB\n", $$5 / 1048576}'

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -93,7 +94,7 @@ func (s *finalStage) add(command instructions.Command, words *shell.Lex, given m
 	case *instructions.UserCommand:
 		s.config.User = c.User
 		if !numbers.MatchString(c.User) {
-			err = fmt.Errorf("write USER UID:GID: the image has no /etc/passwd to look a name up")
+			err = errors.New("write USER UID:GID: the image has no /etc/passwd to look a name up")
 		}
 	case *instructions.ExposeCommand:
 		err = s.expose(c, words, values)
@@ -170,9 +171,9 @@ func (s *finalStage) file(c *instructions.CopyCommand) (*copiedFile, error) {
 	case c.From != buildStage:
 		return nil, fmt.Errorf("only --from=%s can be assembled", buildStage)
 	case c.Chown != "" || c.Link || c.Parents || len(c.ExcludePatterns) > 0 || len(c.SourceContents) > 0:
-		return nil, fmt.Errorf("only --from and --chmod can be assembled")
+		return nil, errors.New("only --from and --chmod can be assembled")
 	case len(c.SourcePaths) != 1 || strings.ContainsAny(c.SourcePaths[0], `*?[\`):
-		return nil, fmt.Errorf("name one file: nothing else can be assembled")
+		return nil, errors.New("name one file: nothing else can be assembled")
 	case !path.IsAbs(c.DestPath):
 		return nil, fmt.Errorf("%s is not absolute", c.DestPath)
 	}
@@ -196,7 +197,7 @@ func (s *finalStage) file(c *instructions.CopyCommand) (*copiedFile, error) {
 
 func withoutShell(line instructions.ShellDependantCmdLine) ([]string, error) {
 	if line.PrependShell {
-		return nil, fmt.Errorf(`write ["PROGRAM", "ARGUMENT"]: the image has no shell`)
+		return nil, errors.New(`write ["PROGRAM", "ARGUMENT"]: the image has no shell`)
 	}
 	return line.CmdLine, nil
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,7 +87,7 @@ func checkStatic(program []byte) error {
 	}
 	for _, segment := range file.Progs {
 		if segment.Type == elf.PT_INTERP {
-			return fmt.Errorf("it needs a dynamic loader; build it with -Ctarget-feature=+crt-static")
+			return errors.New("it needs a dynamic loader; build it with -Ctarget-feature=+crt-static")
 		}
 	}
 	libraries, err := file.ImportedLibraries()
