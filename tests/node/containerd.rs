@@ -25,7 +25,7 @@ const START: Duration = Duration::from_secs(30);
 
 /// The running containerd.
 pub struct Containerd {
-    process: Supervised,
+    _process: Supervised,
     folder: PathBuf,
 }
 
@@ -49,15 +49,7 @@ impl Containerd {
             ctr(inside, &["version"])
         })
         .await;
-        Self { process, folder: own }
-    }
-
-    /// Brings the images of an archive to the node. They count as preloaded: the kubelet asks for no
-    /// credential for them.
-    pub fn import(&self, inside: &Namespaces, archive: &Path) {
-        let archive = archive.to_str().expect("the path is UTF-8");
-        ctr(inside, &["images", "import", archive])
-            .unwrap_or_else(|error| panic!("importing {archive}: {error}"));
+        Self { _process: process, folder: own }
     }
 
     /// From now on images of `host` are pulled from this registry on loopback, by plain HTTP.
@@ -70,11 +62,14 @@ impl Containerd {
         );
         fs::write(folder.join("hosts.toml"), hosts).expect("the registry is written");
     }
+}
 
-    /// The end of its log.
-    pub fn log_tail(&self) -> String {
-        self.process.log_tail()
-    }
+/// Brings the images of an archive to the node, whose containerd runs. They count as preloaded: the kubelet
+/// asks for no credential for them.
+pub fn import(inside: &Namespaces, archive: &Path) {
+    let archive = archive.to_str().expect("the path is UTF-8");
+    ctr(inside, &["images", "import", archive])
+        .unwrap_or_else(|error| panic!("importing {archive}: {error}"));
 }
 
 fn ctr(inside: &Namespaces, arguments: &[&str]) -> Result<(), String> {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "tests/cluster needs more of them")]
 
+#[path = "../cluster/audit.rs"]
+pub mod audit;
 #[path = "../cluster/control_plane.rs"]
 pub mod control_plane;
 #[path = "../cluster/docker_config.rs"]

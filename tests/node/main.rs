@@ -1,5 +1,5 @@
 //! Tests on a real node: Pullpass runs as Pods from its own manifests, and a kubelet pulls from a registry
-//! that demands credentials.
+//! that demands credentials. They take turns on one node, so this program runs them itself.
 
 #![allow(
     clippy::expect_used,
@@ -10,23 +10,93 @@
 
 mod containerd;
 mod fixtures;
+mod installed;
 mod kubelet;
+mod machine;
 mod namespaces;
 mod node;
+mod pods;
+
+mod kept_images;
+mod overlay;
+mod places;
+mod private_images;
+mod rolling;
+mod torn_down;
+mod webhook_down;
 
 // The fixtures name each other by these.
 use fixtures::{
-    control_plane, docker_config, eventually, kubectl, oci_layout, pki, plain_http, ports,
+    audit, control_plane, docker_config, eventually, kubectl, oci_layout, pki, plain_http, ports,
     programs, registry, run_folder, supervised,
 };
 
+use std::sync::LazyLock;
+
+use futures::future::LocalBoxFuture;
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::node::Node;
+
+/// A test, by its name.
+type Test = (&'static str, for<'a> fn(&'a Node) -> LocalBoxFuture<'a, ()>);
+
+macro_rules! tests {
+    ($($file:ident: $($name:ident),+;)+) => {
+        &[$($((
+            concat!(stringify!($file), "::", stringify!($name)),
+            |node| Box::pin($file::$name(node)),
+        )),+),+]
+    };
+}
+
+/// In this order, on one node.
+const TESTS: &[Test] = tests![
+    overlay:
+        its_pods_are_ready_under_pod_security_restricted,
+        its_processes_have_no_rights_on_the_node,
+        its_certificate_comes_from_the_controller,
+        its_webhook_is_called_through_the_service;
+    private_images:
+        a_granted_namespace_runs_it,
+        a_namespace_that_is_not_granted_cannot_pull,
+        who_opted_out_cannot_pull,
+        an_image_that_no_pattern_matches_cannot_be_pulled,
+        a_wrong_password_is_told_and_can_be_corrected;
+    kept_images: an_image_on_the_node_is_refused_without_a_grant;
+    places: init_containers_and_image_volumes_are_pulled;
+    rolling: a_deployment_of_20_pods_has_its_secrets_throughout;
+    webhook_down: what_the_manual_says_heals_pods_that_were_missed;
+    overlay: its_rights_were_enough;
+    torn_down: nothing_is_left_of_a_node_whose_test_is_killed;
+];
+
+/// One thread, so that all that it starts is in the network of the node.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime is made")
+});
+static NODE: LazyLock<Node> = LazyLock::new(|| {
+    machine::is_able();
+    let image = installed::image();
+    RUNTIME.block_on(async { Node::start().await.with_pullpass(&image).await })
+});
+
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     pullpass::tls::install_provider();
-    let t = std::time::Instant::now();
-    let node = runtime.block_on(node::Node::start());
-    eprintln!("ready after {:?}", t.elapsed());
-    std::io::stdin().read_line(&mut String::new()).unwrap();
-    drop(node);
-    eprintln!("down after {:?}", t.elapsed());
+    if std::env::var_os(torn_down::VICTIM).is_some() {
+        RUNTIME.block_on(torn_down::be_the_victim());
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let is_skipped = machine::is_skipped();
+    let trials = TESTS.iter().map(|(name, test)| {
+        let run = || {
+            RUNTIME.block_on(test(&NODE));
+            Ok(())
+        };
+        Trial::test(*name, run).with_ignored_flag(is_skipped)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
 }

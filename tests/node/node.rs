@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use crate::{
-    containerd::{Containerd, PAUSE},
+    containerd::{Containerd, PAUSE, import},
     control_plane::{self, ControlPlane, Place},
     eventually::eventually,
     kubelet::{self, ADDRESS, NODE},
@@ -30,10 +30,10 @@ const START: Duration = Duration::from_mins(2);
 pub struct Node {
     pub registry: Registry,
     pub plane: ControlPlane,
-    pub containerd: Containerd,
+    _containerd: Containerd,
     client: Client,
     // Before the folder, and all that the node has in it.
-    _programs: Vec<Supervised>,
+    programs: Vec<Supervised>,
     pub namespaces: Namespaces,
     folder: RunFolder,
 }
@@ -41,11 +41,13 @@ pub struct Node {
 impl Node {
     /// Starts it, and takes this thread into its network.
     pub async fn start() -> Self {
+        // What is not there yet is built now: from the node's network nothing can be downloaded.
+        let _ = (programs::path("etcd"), programs::of_node("kubelet"));
         let folder = RunFolder::create().unwrap_or_else(|error| panic!("{error}"));
         let namespaces = Namespaces::make(&folder).await;
         namespaces.enter_network();
         let containerd = Containerd::start(&namespaces, &folder).await;
-        containerd.import(&namespaces, &pause_archive(&folder));
+        import(&namespaces, &pause_archive(&folder));
         let app = fs::read(programs::of_node("app")).expect("the program of the images is there");
         let registry = Registry::start_with(PASSWORD, &app_image(&app)).await;
         containerd.mirror(HOST, &registry.host());
@@ -53,13 +55,20 @@ impl Node {
         let plane = ControlPlane::start(place).await.unwrap_or_else(|error| panic!("{error}"));
         let client = control_plane::client(&plane.admin_kubeconfig()).await;
         let client = client.unwrap_or_else(|error| panic!("the administrator's client: {error}"));
-        let programs = vec![
+        let own = vec![
             plane.start_scheduler(),
             kubelet::start_proxy(&namespaces, &plane, &folder),
             kubelet::start_kubelet(&namespaces, &plane, &folder),
         ];
-        let mut node =
-            Self { registry, plane, containerd, client, _programs: programs, namespaces, folder };
+        let mut node = Self {
+            registry,
+            plane,
+            _containerd: containerd,
+            client,
+            programs: own,
+            namespaces,
+            folder,
+        };
         node.becomes_ready().await;
         node
     }
@@ -83,7 +92,7 @@ impl Node {
     async fn becomes_ready(&mut self) {
         let nodes: Api<Machine> = Api::all(self.client());
         eventually("the node to be Ready", START, async || {
-            for program in &mut self._programs {
+            for program in &mut self.programs {
                 if let Some(status) = program.exited() {
                     panic!("a program of the node ended ({status}): {}", program.log_tail());
                 }

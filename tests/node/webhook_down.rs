@@ -1,0 +1,113 @@
+//! Pods that are created while no replica of the webhook answers, and how they are healed.
+
+use std::{env, process::Command};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::json;
+
+use crate::{
+    eventually::eventually,
+    installed::{SOON, SYSTEM_NAMESPACE, pull_secrets},
+    node::Node,
+    pods::container,
+    private_images::NO_CREDENTIAL,
+    programs,
+};
+
+const MANUAL: &str = include_str!("../../docs/operations.md");
+const HEADING: &str = "\n### Pods that were missed\n";
+/// The namespace and the Deployment in the manual.
+const NAMESPACE: &str = "team-a";
+const DEPLOYMENT: &str = "app";
+
+/// Pods are created and fail to pull; what the manual says heals them.
+pub async fn what_the_manual_says_heals_pods_that_were_missed(node: &Node) {
+    let image = node.private_image("team/missed");
+    node.namespace(NAMESPACE, &[]).await;
+    scale_webhook(node, 0).await;
+    eventually("no replica to be left", SOON, async || node.pods_of("webhook").await.is_empty())
+        .await;
+
+    node.apply(&json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": DEPLOYMENT, "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": DEPLOYMENT}},
+            "template": {
+                "metadata": {"labels": {"app": DEPLOYMENT}},
+                "spec": {"containers": [container(&image)], "terminationGracePeriodSeconds": 0},
+            },
+        },
+    }))
+    .await;
+
+    let missed = eventually("two Pods", SOON, async || {
+        let pods = node.pods(NAMESPACE).list(&ListParams::default()).await.ok()?;
+        (pods.items.len() == 2).then_some(pods.items)
+    })
+    .await;
+    for pod in &missed {
+        assert_eq!(pull_secrets(pod), [""; 0], "{}", pod.name_any());
+        let said = node.cannot_pull(NAMESPACE, &pod.name_any()).await;
+        assert!(said.contains(NO_CREDENTIAL), "{said}");
+    }
+    scale_webhook(node, 2).await;
+    node.deployments_are_ready().await;
+
+    let mut shown = String::new();
+    for commands in commands() {
+        shown += &shell(node, &commands);
+    }
+
+    for pod in &missed {
+        let name = pod.name_any();
+        assert!(shown.contains(&name), "the manual's commands do not show Pod {name}: {shown}");
+    }
+    let deployments: Api<Deployment> = Api::namespaced(node.client(), NAMESPACE);
+    eventually("the Deployment to be healed", crate::pods::PULLED, async || {
+        let found = deployments.get(DEPLOYMENT).await.map_err(|error| error.to_string())?;
+        let status = found.status.unwrap_or_default();
+        let is_healed = (status.replicas, status.updated_replicas, status.ready_replicas)
+            == (Some(2), Some(2), Some(2));
+        is_healed.then_some(()).ok_or_else(|| format!("{status:?}"))
+    })
+    .await;
+}
+
+async fn scale_webhook(node: &Node, replicas: u32) {
+    let replicas = format!("--replicas={replicas}");
+    let arguments = ["-n", SYSTEM_NAMESPACE, "scale", "deployment", "pullpass-webhook", &replicas];
+    node.kubectl(&arguments, None).await.expect_success();
+}
+
+/// The commands of the manual, a block each.
+fn commands() -> Vec<String> {
+    let (_, rest) = MANUAL.split_once(HEADING).expect("the manual tells of Pods that were missed");
+    let section = rest.split("\n### ").next().unwrap_or(rest);
+    let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks: Vec<String> = blocks.map(str::to_owned).collect();
+    assert!(blocks.iter().any(|it| it.contains(NAMESPACE)), "no command heals: {blocks:?}");
+    blocks
+}
+
+/// What commands print that a person runs, with kubectl and pullpass on the PATH.
+fn shell(node: &Node, commands: &str) -> String {
+    let programs = [programs::path("kubectl"), env!("CARGO_BIN_EXE_pullpass").into()];
+    let folders = programs.iter().filter_map(|program| program.parent()).map(Into::into);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(folders.chain(env::split_paths(&path))).expect("a PATH");
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", commands])
+        .env("PATH", path)
+        .env("HOME", node.folder())
+        .env("KUBECONFIG", node.plane.admin_kubeconfig())
+        .env("KUBECTL_KUBERC", "false")
+        .output()
+        .expect("the shell runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{commands}failed: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
