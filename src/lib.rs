@@ -11,6 +11,7 @@
 //! | [`config`] | the configuration: parsed, checked, compiled |
 //! | [`sources`] | the Secrets that pull secrets are copied from |
 //! | [`inject`] | what a Pod says, the decision about it, the patch |
+//! | [`pulls`] | Pods that cannot pull their images, and why |
 //! | [`pki`] | issuing certificates |
 //! | [`webhook`] | AdmissionReviews in, answers out |
 //! | [`controller`] | what looks after the webhook's certificate, one replica at a time |
@@ -34,6 +35,7 @@ pub mod glob;
 pub mod image;
 pub mod inject;
 pub mod pki;
+pub mod pulls;
 pub mod server;
 pub mod sources;
 pub mod telemetry;

@@ -14,7 +14,8 @@ use std::{
 };
 
 /// Modules that take values and give values.
-const PURE: &[&str] = &["glob.rs", "image", "credentials", "config", "sources", "inject", "pki"];
+const PURE: &[&str] =
+    &["glob.rs", "image", "credentials", "config", "sources", "inject", "pulls", "pki"];
 
 /// What a pure module may not name.
 const IMPURE: &[&str] = &[
@@ -54,6 +55,7 @@ const ORDER: &[&str] = &[
     "config",
     "sources",
     "inject",
+    "pulls",
     "pki",
     "files",
     "telemetry",

@@ -1,4 +1,4 @@
-//! `pullpass status`: which copies of pull secrets there are in a cluster, and what is wrong.
+//! `pullpass status`: which copies of pull secrets there are in a cluster, which Pods cannot pull, and why.
 
 use super::output::{ERROR, Format, GOOD, OutputArgs, TITLE, WARNING, counted, printable};
 use crate::{
@@ -13,12 +13,14 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-/// Show the copies of pull secrets in a cluster, entry by entry, and what is wrong. Nothing is written.
+/// Show the copies of pull secrets in a cluster, entry by entry, the Pods that cannot pull an image of an
+/// entry, and what is wrong. Nothing is written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pullpass status
-  pullpass status --kubeconfig ~/.kube/config -o json | jq '.problems[]'")]
+  pullpass status --kubeconfig ~/.kube/config -o json | jq '.problems[]'
+  pullpass status -o json | jq '.pulls[] | [.entry, .cause, .pods]'")]
 pub struct Status {
     /// The kubeconfig of the cluster [default: KUBECONFIG, ~/.kube/config, or the Pod's ServiceAccount]
     #[arg(long, value_name = "FILE", env = "PULLPASS_KUBECONFIG")]
@@ -106,6 +108,10 @@ fn print_text(found: &Survey) -> Result<()> {
     }
     for problem in &found.problems {
         writeln!(out, "{WARNING}problem{WARNING:#}: {}", printable(problem))?;
+    }
+    if let Some(reason) = &found.pods_not_listed {
+        let reason = printable(reason);
+        writeln!(out, "{WARNING}note{WARNING:#}: whether Pods can pull is not known: {reason}")?;
     }
     match is_in_order(found) {
         true => writeln!(out, "{GOOD}all copies are in place{GOOD:#}")?,

@@ -22,7 +22,7 @@ pub use namespaces::{Denial, Grant, NamespaceRule};
 pub use parse::{MAX_CONFIG_BYTES, Parsed, config_text, parse};
 pub use problem::{ConfigError, Place, Problem};
 pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
-pub use scope::{GrantedCopy, LeftOut};
+pub use scope::{GrantedCopy, LeftOut, is_never_served};
 pub use selector::{Labels, Requirement, Selector};
 pub use shared::{SHARED_KEY, SharedNamespaces, SharedSecret, SharedSecrets};
 

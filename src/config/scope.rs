@@ -8,6 +8,12 @@ use std::fmt;
 /// Namespaces that never get a copy, whatever the entries say. (Nor does the controller's own.)
 const NEVER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
+/// Whether the webhook is not asked about a namespace of this name, and no copy is made there. (The same
+/// is true of Pullpass's own.)
+pub fn is_never_served(namespace: &str) -> bool {
+    NEVER.contains(&namespace)
+}
+
 /// Why a namespace is left out, whatever the entries say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftOut {
@@ -55,7 +61,7 @@ impl Config {
         namespace: &str,
         labels: &Labels,
     ) -> impl Iterator<Item = GrantedCopy<'c>> {
-        let is_left_out = NEVER.contains(&namespace) || self.scope.left_out(Some(labels)).is_some();
+        let is_left_out = is_never_served(namespace) || self.scope.left_out(Some(labels)).is_some();
         let entries = if is_left_out { &[][..] } else { self.entries() };
         entries.iter().filter_map(move |entry| {
             let source = entry.source.as_ref()?;

@@ -154,8 +154,12 @@ fn skip_by_pod(pod: &PodView<'_>) -> Option<Skip> {
     pod.is_opted_out().then_some(Skip::PodOptedOut)
 }
 
-/// The entries with a match, in ascending order. An image that is no valid reference matches nothing.
-fn match_images<'c>(config: &'c Config, pod: &PodView<'_>) -> Vec<(usize, Vec<ImageMatch<'c>>)> {
+/// The entries of which a pattern matches an image, by position and in ascending order, whatever the Pod
+/// and its namespace are otherwise. An image that is no valid reference matches nothing.
+pub fn match_images<'c>(
+    config: &'c Config,
+    pod: &PodView<'_>,
+) -> Vec<(usize, Vec<ImageMatch<'c>>)> {
     let mut scratch = Scratch::default();
     let mut entries: Vec<(usize, Vec<ImageMatch<'c>>)> = Vec::new();
     for image in pod.images() {

@@ -10,7 +10,7 @@ mod report;
 
 pub use decision::{
     Decision, EntryDecision, ImageMatch, Matches, Namespace, Outcome, SecretDecision, SecretState,
-    Skip, decide,
+    Skip, decide, match_images,
 };
 pub use manifest::{ManifestError, Workload, pod_templates};
 pub use patch::patch;

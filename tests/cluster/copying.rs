@@ -10,7 +10,10 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use serde_json::json;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 pub use crate::docker_config::docker_config;
 use crate::{
@@ -71,12 +74,7 @@ impl Copying {
 
     /// What `pullpass status` says: its exit code and its text.
     pub fn status(&self) -> (Option<i32>, String) {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pullpass"))
-            .args(["status", "--kubeconfig"])
-            .arg(self.cluster.control_plane().admin_kubeconfig())
-            .output()
-            .expect("pullpass runs");
-        (output.status.code(), String::from_utf8(output.stdout).expect("it is UTF-8"))
+        status_as(&self.cluster.control_plane().admin_kubeconfig(), &[])
     }
 
     /// Waits until a namespace has a copy with this content.
@@ -144,6 +142,18 @@ impl Copying {
         let deleted = self.secrets(namespace).delete(name, &DeleteParams::default()).await;
         deleted.unwrap_or_else(|error| panic!("Secret {namespace}/{name}: {error}"));
     }
+}
+
+/// What `pullpass status` says to the holder of a kubeconfig, with these arguments: its exit code and its
+/// output.
+pub fn status_as(kubeconfig: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pullpass"))
+        .args(["status", "--kubeconfig"])
+        .arg(kubeconfig)
+        .args(arguments)
+        .output()
+        .expect("pullpass runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("it is UTF-8"))
 }
 
 async fn source(cluster: &Cluster, name: &str, content: &str) -> Secret {

@@ -102,6 +102,7 @@ mod rotation_under_load;
 mod scope;
 mod smoke;
 mod stolen_token;
+mod stuck_pods;
 mod takeover;
 mod timely;
 mod webhook_down;

@@ -25,10 +25,12 @@ mod options;
 mod pace;
 mod progress;
 mod publication;
+mod pulls;
 mod queue;
 mod report;
 mod state;
 mod survey;
+mod teams;
 mod wanted;
 mod watches;
 

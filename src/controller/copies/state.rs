@@ -121,6 +121,12 @@ impl State {
         self.namespaces.keys().cloned().collect()
     }
 
+    /// The labels of a namespace; none if it is not known, or goes.
+    pub fn labels(&self, namespace: &str) -> Option<&Labels> {
+        let found = self.namespaces.get(namespace).filter(|found| !found.is_terminating);
+        found.map(|found| &found.labels)
+    }
+
     /// Decides anew what a namespace is to have.
     pub fn recheck(&mut self, name: &Arc<str>) -> Due {
         let mut due = Due::default();
@@ -181,7 +187,7 @@ impl State {
     }
 
     /// What is the matter with a copy, by what is known now.
-    fn action(&self, key: &Key) -> Action<'_> {
+    pub fn action(&self, key: &Key) -> Action<'_> {
         match self.decide(key) {
             Action::Create(_) if self.foreign.contains(key) => Action::Foreign,
             action => action,
@@ -222,24 +228,6 @@ impl State {
                 look(&key, namespace.wanted.get(copy).map(Arc::as_ref), found, &self.action(&key));
             }
         }
-    }
-}
-
-#[cfg(test)]
-impl State {
-    /// The entry `a` grants a copy of the Secret `source` to the namespaces `team-*`; there are none yet.
-    pub fn of_teams() -> Self {
-        const CONFIG: &str = r#"
-apiVersion: pullpass.io/v1
-kind: Config
-registries:
-- {name: a, images: ["a.example/*"], namespaces: {names: ["team-*"]}, source: {secret: source}}
-"#;
-        let mut state = Self::new(&CopyOptions::plain());
-        state.grants.set_written(crate::config::parse(CONFIG).unwrap().config);
-        state.grants.set_source("source", crate::sources::Source::good("uid", b"{}"), None);
-        state.grants.all_known();
-        state
     }
 }
 

@@ -1,10 +1,11 @@
-//! The copies of a cluster at one moment, for a person. Nothing is written.
+//! The copies of a cluster at one moment, and the Pods that cannot pull, for a person. Nothing is written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
@@ -15,26 +16,34 @@ use super::copy::{Copy, SELECTOR};
 use super::decide::Action;
 use super::options::CopyOptions;
 use super::publication::Published;
+use super::pulls::{self, Pods};
 use super::queue::Key;
 use super::state::State;
 use crate::cluster::ObjectName;
 use crate::cluster::source_secret::{share_of, source_of};
 use crate::config::{self, CONFIG_KEY, Config, SHARED_KEY};
 use crate::controller::request::{RequestError, bounded};
+use crate::pulls::PullProblem;
 
 /// Objects of one answer.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// Looks at once at what may be in the way.
 const PARALLEL: usize = 8;
 
 /// What there is, entry by entry.
 #[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Survey {
     /// The entries with a source, in the order of the configuration; then those that are gone and have
     /// left copies.
     pub entries: Vec<EntryStatus>,
     /// What is wrong, and what to do.
     pub problems: Vec<String>,
+    /// Of these, the Pods that cannot pull an image of an entry.
+    pub pulls: Vec<PullProblem>,
+    /// Why the Pods were not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods_not_listed: Option<String>,
 }
 
 /// The copies of one entry.
@@ -118,6 +127,12 @@ pub async fn survey(client: &Client, options: &CopyOptions) -> Result<Survey, Su
             "the ConfigMap {shared} does not say what is shared by label; see the controller's log"
         ));
     }
+    match pulls::look(client, &state, &options.namespace).await? {
+        Pods::Listed(problems) => survey.pulls = problems,
+        Pods::Forbidden(reason) => survey.pods_not_listed = Some(reason),
+    }
+    let now = Timestamp::now();
+    survey.problems.extend(survey.pulls.iter().map(|problem| problem.text(now)));
     Ok(survey)
 }
 
@@ -236,5 +251,5 @@ fn tallied(state: &State) -> Survey {
     });
     entries.extend(gone.into_values());
     let findings = state.grants.findings()().into_iter().map(|finding| finding.note);
-    Survey { entries, problems: findings.chain(in_the_way).collect() }
+    Survey { entries, problems: findings.chain(in_the_way).collect(), ..Survey::default() }
 }
