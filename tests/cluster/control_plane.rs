@@ -260,6 +260,7 @@ fn start_api_server(new: &NewApiServer<'_>) -> Supervised {
         ("enable-admission-plugins", "NodeRestriction".into()),
         ("kubelet-client-certificate", path(&client_certificate)),
         ("kubelet-client-key", path(&client_key)),
+        ("kubelet-preferred-address-types", "InternalIP".into()),
         ("service-account-issuer", "https://kubernetes.default.svc".into()),
         ("service-account-key-file", path(&signing_key.with_extension("pub"))),
         ("service-account-signing-key-file", path(signing_key)),
