@@ -24,7 +24,7 @@ pub async fn a_granted_namespace_runs_it(node: &Node) {
     node.runs("granted-runs", "app").await;
     let copy = ["get", "secret", "team", "-n", "granted-runs", "-o", "yaml"];
     let copy = node.kubectl(&copy, None).await.expect_success();
-    assert!(copy.contains("pullpass.io/source: pullpass-system/team"), "{copy}");
+    assert!(copy.contains("pullpass.io/entry: team"), "{copy}");
     let logs = node.kubectl(&["logs", "-n", "granted-runs", "app"], None).await;
     assert_eq!(logs.expect_success(), "started\n");
 }
