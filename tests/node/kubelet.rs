@@ -1,14 +1,14 @@
-//! The kubelet of the node, with kube-proxy for the addresses of Services.
+//! The kubelet of the node, with kube-proxy for the addresses of Services, and kube-scheduler.
 
 use std::{ffi::OsString, path::Path};
 
 use serde_json::{Value, json};
 
 use crate::{
+    built,
     containerd::SOCKET,
     control_plane::{self, ControlPlane},
     namespaces::Namespaces,
-    programs,
     run_folder::RunFolder,
     supervised::Supervised,
 };
@@ -43,8 +43,23 @@ pub fn start_proxy(inside: &Namespaces, plane: &ControlPlane, folder: &RunFolder
     inside.start(folder, "kube-proxy", command("kube-proxy", &options))
 }
 
+/// Starts kube-scheduler, which finds the node for Pods.
+pub fn start_scheduler(
+    inside: &Namespaces,
+    plane: &ControlPlane,
+    folder: &RunFolder,
+) -> Supervised {
+    let kubeconfig = plane.kubeconfig("kube-scheduler", control_plane::SCHEDULER);
+    let options = [
+        ("kubeconfig", kubeconfig.display().to_string()),
+        ("leader-elect", "false".into()),
+        ("secure-port", "0".into()),
+    ];
+    inside.start(folder, "kube-scheduler", command("kube-scheduler", &options))
+}
+
 fn command(program: &str, options: &[(&str, String)]) -> Vec<OsString> {
-    let mut command = vec![programs::of_node(program).into()];
+    let mut command = vec![built::program(program).into()];
     command.extend(options.iter().map(|(name, value)| format!("--{name}={value}").into()));
     command
 }

@@ -8,6 +8,7 @@
     reason = "a part of the fixture that cannot do its work fails the test, and says why"
 )]
 
+mod built;
 mod containerd;
 mod fixtures;
 mod installed;

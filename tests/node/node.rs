@@ -8,6 +8,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use crate::{
+    built,
     containerd::{Containerd, PAUSE, import},
     control_plane::{self, ControlPlane, Place},
     eventually::eventually,
@@ -42,13 +43,13 @@ impl Node {
     /// Starts it, and takes this thread into its network.
     pub async fn start() -> Self {
         // What is not there yet is built now: from the node's network nothing can be downloaded.
-        let _ = (programs::path("etcd"), programs::of_node("kubelet"));
+        let _ = (programs::path("etcd"), built::program("kubelet"));
         let folder = RunFolder::create().unwrap_or_else(|error| panic!("{error}"));
         let namespaces = Namespaces::make(&folder).await;
         namespaces.enter_network();
         let containerd = Containerd::start(&namespaces, &folder).await;
         import(&namespaces, &pause_archive(&folder));
-        let app = fs::read(programs::of_node("app")).expect("the program of the images is there");
+        let app = fs::read(built::program("app")).expect("the program of the images is there");
         let registry = Registry::start_with(PASSWORD, &app_image(&app)).await;
         containerd.mirror(HOST, &registry.host());
         let place = Place { address: ADDRESS, advertised: ADDRESS };
@@ -56,7 +57,7 @@ impl Node {
         let client = control_plane::client(&plane.admin_kubeconfig()).await;
         let client = client.unwrap_or_else(|error| panic!("the administrator's client: {error}"));
         let own = vec![
-            plane.start_scheduler(),
+            kubelet::start_scheduler(&namespaces, &plane, &folder),
             kubelet::start_proxy(&namespaces, &plane, &folder),
             kubelet::start_kubelet(&namespaces, &plane, &folder),
         ];
@@ -122,7 +123,7 @@ fn app_image(program: &[u8]) -> Content<'_> {
 /// The same as an archive for containerd, under the name of the sandboxes' image.
 fn pause_archive(folder: &RunFolder) -> std::path::PathBuf {
     let layout = folder.path().join("pause");
-    let program = fs::read(programs::of_node("app")).expect("the program of the images is there");
+    let program = fs::read(built::program("app")).expect("the program of the images is there");
     OciLayout::write(&layout, &app_image(&program));
     let index = layout.join("index.json");
     let text = fs::read(&index).expect("the index is written");
