@@ -4,8 +4,9 @@ use super::{
     kubernetes_names as names,
     namespaces::NamespaceRule,
     problem::{Place, Problem},
-    schema::{LabelSelector, MatchExpression, Namespaces, OnRemoval, Operator, Registry},
+    schema::{LabelSelector, MatchExpression, Namespaces, Operator, Registry},
     selector::{Requirement, Selector, Test},
+    source::Source,
 };
 use crate::{glob::Glob, image::Pattern};
 use serde_saphyr::Spanned;
@@ -36,15 +37,6 @@ impl Entry {
 
 /// How the name of an entry begins that stands for a shared Secret. No written entry can be called so.
 pub const SHARED_PREFIX: &str = "shared:";
-
-/// Where the content of a pull secret comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The Secret of pullpass-system that is copied.
-    pub secret: Box<str>,
-    /// What becomes of the copies when the grant goes.
-    pub on_removal: OnRemoval,
-}
 
 /// Most entries of a configuration.
 pub const MAX_ENTRIES: usize = 10_000;
@@ -86,7 +78,7 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn problem<T>(
+    pub(super) fn problem<T>(
         &mut self,
         at: &Spanned<T>,
         field: &str,
@@ -253,30 +245,6 @@ impl Check<'_> {
                 format!("`{}` is no valid name for a Secret", names::shortened(&name.value));
             self.problem(name, field, reason, names::DNS_SUBDOMAIN_HINT);
         }
-    }
-
-    fn source(&mut self, registry: &Registry) -> Option<Source> {
-        let Some(source) = &registry.source else {
-            if let Some(on_removal) = &registry.on_removal {
-                let hint = "remove it, or add `source`";
-                self.problem(
-                    on_removal,
-                    "onRemoval",
-                    "it has a meaning only with `source`".into(),
-                    hint,
-                );
-            }
-            return None;
-        };
-        self.secret_name(&source.value.secret, "source.secret");
-        if let Some(list) = registry.pull_secrets.as_ref().filter(|list| list.value.len() > 1) {
-            let reason = "with `source` there is one pull secret, the copy".to_owned();
-            self.problem(list, "pullSecrets", reason, "write one entry for each pull secret");
-        }
-        Some(Source {
-            secret: source.value.secret.value.as_str().into(),
-            on_removal: registry.on_removal.as_ref().map(|r| r.value).unwrap_or_default(),
-        })
     }
 
     /// Copying a secret is disclosing it, so the grant must be written.

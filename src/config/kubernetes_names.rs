@@ -15,6 +15,18 @@ pub const LABEL_VALUE_HINT: &str =
 pub const NAMESPACE_GLOB_HINT: &str =
     "write a namespace's name, or a glob such as `team-*`, in a-z, 0-9 and `-`";
 
+/// What [`is_data_key`] wants.
+pub const DATA_KEY_HINT: &str = "use up to 253 of a-z, A-Z, 0-9, `-`, `_` and `.`";
+
+/// A key of the `data` of Secrets and ConfigMaps (`IsConfigMapKey`).
+pub fn is_data_key(text: &str) -> bool {
+    let is_inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=253).contains(&text.len())
+        && text.bytes().all(is_inner)
+        && text != "."
+        && !text.starts_with("..")
+}
+
 /// A name as Namespaces and containers have it (RFC 1123 label).
 pub fn is_dns_label(text: &str) -> bool {
     let is_inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

@@ -124,21 +124,26 @@ impl Lint<'_> {
     fn copies_of_one_name<'a>(
         &mut self,
         registry: &'a Registry,
-        copies: &mut HashMap<Box<str>, (&'a str, &'a str)>,
+        copies: &mut HashMap<Box<str>, (Box<str>, &'a str)>,
     ) {
-        let Some(source) = &registry.source else { return };
+        let Some((written, source)) = registry.source.as_ref().zip(self.entry.source.as_ref())
+        else {
+            return;
+        };
         let Some(pull_secret) = self.entry.pull_secrets.first() else { return };
-        let secret = &source.value.secret;
-        let this = (secret.value.as_str(), registry.name.value.as_str());
-        let (first, earlier) = *copies.entry(pull_secret.clone()).or_insert(this);
-        if first == secret.value {
+        let this = || (source.secret.clone(), registry.name.value.as_str());
+        let (first, earlier) = copies.entry(pull_secret.clone()).or_insert_with(this);
+        if *first == source.secret {
             return;
         }
         let reason = format!(
             "the entry {earlier} brings the same pull secret `{pull_secret}` from the Secret {first}: where both are granted, only one of the two is there"
         );
         let hint = "give each its own name in `pullSecrets`".to_owned();
-        self.warn(secret, "source.secret", reason, hint);
+        match &written.value.secret {
+            Some(secret) => self.warn(secret, "source.secret", reason, hint),
+            None => self.warn(written, "source", reason, hint),
+        }
     }
 
     /// A grant by label is as good as the rule on who may set that label.

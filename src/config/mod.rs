@@ -13,10 +13,11 @@ mod schema;
 mod scope;
 mod selector;
 mod shared;
+mod source;
 mod text;
 
 pub use compile::{Config, Hit, HitRole};
-pub use entry::{Entry, Source};
+pub use entry::Entry;
 pub use kubernetes_names::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain};
 pub use namespaces::{Denial, Grant, NamespaceRule};
 pub use parse::{MAX_CONFIG_BYTES, Parsed, config_text, parse};
@@ -25,6 +26,7 @@ pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
 pub use scope::{GrantedCopy, LeftOut, is_never_served};
 pub use selector::{Labels, Requirement, Selector};
 pub use shared::{SHARED_KEY, SharedNamespaces, SharedSecret, SharedSecrets};
+pub use source::{Basic, CREDENTIAL_PREFIX, Made, SecretKey, Source, Username, check_username};
 
 /// The `apiVersion` of a configuration.
 pub const API_VERSION: &str = "pullpass.io/v1";

@@ -1,7 +1,7 @@
 //! Which namespaces are considered at all, and which entries are granted there.
 
 use super::{
-    Config, Entry, INJECT_DISABLED, INJECT_ENABLED, INJECT_LABEL, Labels, Scope, entry::Source,
+    Config, Entry, INJECT_DISABLED, INJECT_ENABLED, INJECT_LABEL, Labels, Scope, source::Source,
 };
 use std::fmt;
 

@@ -4,11 +4,12 @@
 use super::{
     API_VERSION,
     compile::check_constant,
-    entry::{Check, Entry, MAX_ENTRIES, SHARED_PREFIX, Source},
+    entry::{Check, Entry, MAX_ENTRIES, SHARED_PREFIX},
     kubernetes_names::shortened,
     parse::{MAX_CONFIG_BYTES, deserialize},
     problem::{ConfigError, Place, Problem},
     schema::{self, Namespaces, OnRemoval},
+    source::Source,
     text,
 };
 use serde::{Deserialize, Serialize};
@@ -116,7 +117,7 @@ impl SharedSecret {
             except_images: Vec::new(),
             namespaces: self.namespaces.as_ref().map(|n| check.namespaces(n)).unwrap_or_default(),
             pull_secrets: vec![name.into()],
-            source: Some(Source { secret: name.into(), on_removal: OnRemoval::Delete }),
+            source: Some(Source { secret: name.into(), made: None, on_removal: OnRemoval::Delete }),
         }
     }
 }

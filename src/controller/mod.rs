@@ -3,8 +3,10 @@
 pub mod certificates;
 mod contest;
 pub mod copies;
+mod credentials;
 pub mod options;
 pub mod process;
+mod relisted;
 mod request;
 
 pub use copies::{CopyMode, CopyOptions, SHARED_GRACE};
@@ -26,7 +28,9 @@ pub async fn run(
         certificates::run(client.clone(), certificates, Arc::clone(&metrics), SystemTime::now);
     match copies {
         Some(copies) => {
-            tokio::join!(certificates, copies::run(client, copies, metrics, liveness));
+            let credentials =
+                credentials::run(client.clone(), copies.clone(), Arc::clone(&metrics));
+            tokio::join!(certificates, credentials, copies::run(client, copies, metrics, liveness));
         }
         None => certificates.await,
     }

@@ -3,6 +3,7 @@
 //! Pure: bytes and patterns in, values out. What a docker config holds is shown nowhere; the names
 //! of its registries are.
 
+pub mod compose;
 mod content;
 mod coverage;
 mod derive;

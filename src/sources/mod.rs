@@ -6,12 +6,14 @@
 
 mod conflicts;
 mod findings;
+mod made;
 mod set;
 mod share;
 mod shared;
 mod source;
 
 pub use findings::{Finding, FindingKind, findings};
+pub use made::made;
 pub use set::Sources;
 pub use share::{NAMESPACES_ANNOTATION, SHARE_LABEL, Share};
 pub use shared::{Sharing, sharing};

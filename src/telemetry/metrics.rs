@@ -11,6 +11,7 @@ pub use super::admission::{ConfigLoad, NamespaceLookup, Review, Watch};
 use super::certificates::CertificateMetrics;
 use super::controller::ControllerMetrics;
 use super::copies::CopyMetrics;
+use super::credentials::CredentialMetrics;
 use super::families::{CounterGrid, Counters, Gauges, label};
 pub use super::tls::{Load, TlsMetrics};
 
@@ -171,6 +172,8 @@ pub struct Metrics {
     pub certificates: CertificateMetrics,
     /// Of the copies of pull secrets.
     pub copies: CopyMetrics,
+    /// Of the credentials of entries.
+    pub credentials: CredentialMetrics,
     /// Of the controller.
     pub controller: ControllerMetrics,
 }
@@ -192,8 +195,19 @@ impl Metrics {
         let config = ConfigMetrics::register(webhook);
         let certificates = CertificateMetrics::register(controller);
         let copies = CopyMetrics::register(controller);
+        let credentials = CredentialMetrics::register(controller);
         let controller = ControllerMetrics::register(controller);
-        Self { registry: exposed, server, tls, admission, config, certificates, copies, controller }
+        Self {
+            registry: exposed,
+            server,
+            tls,
+            admission,
+            config,
+            certificates,
+            copies,
+            credentials,
+            controller,
+        }
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod certificates;
 pub mod controller;
 pub mod copies;
+pub mod credentials;
 pub mod families;
 pub mod logs;
 pub mod metrics;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kube::runtime::watcher;
 
-use super::watches::{Input, RELIST};
+use super::watches::Input;
+use crate::controller::relisted::RELIST;
 use crate::server::Liveness;
 use crate::telemetry::copies::CopyWatch;
 use crate::telemetry::{Label, Metrics};

@@ -1,7 +1,4 @@
-//! What the copies go by, watched. Each watch begins anew from time to time, with a complete list: what it
-//! has missed is found by then, and one that stands still does not stand for ever.
-
-use std::time::Duration;
+//! What the copies go by, watched.
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
@@ -9,16 +6,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use tokio::time::sleep;
 
 use super::copy::SELECTOR;
 use super::options::CopyOptions;
-use crate::cluster::chance::chance;
 use crate::cluster::single::{self, Seen};
+use crate::controller::relisted::relisted;
 use crate::telemetry::copies::CopyWatch;
-
-/// How long a watch lasts, or a little less.
-pub const RELIST: Duration = Duration::from_mins(15);
 
 /// Something was told.
 #[derive(Debug)]
@@ -87,13 +80,4 @@ pub fn all(client: &Client, options: &CopyOptions) -> impl Stream<Item = Input> 
             .boxed(),
     ];
     stream::select_all(inputs)
-}
-
-fn relisted<W>(watch: impl Fn() -> W + Send) -> impl Stream<Item = W::Item> + Send
-where
-    W: Stream + Send,
-{
-    // Not all at once.
-    let lasts = || RELIST.mul_f64(0.8 + chance() / 5.0);
-    stream::repeat_with(watch).flat_map(move |watch| watch.take_until(sleep(lasts())))
 }
