@@ -9,7 +9,10 @@
 
 use proptest::prelude::*;
 use pullpass::{
-    config::{ConfigError, MAX_CONFIG_BYTES, Mode, OnRemoval, Scope, json_schema, parse},
+    config::{
+        Basic, ConfigError, MAX_CONFIG_BYTES, Made, Mode, OnRemoval, Scope, SecretKey, Username,
+        json_schema, parse,
+    },
     image::{Reference, Scratch},
 };
 use rstest::rstest;
@@ -67,6 +70,37 @@ registries:
     assert_eq!((&*source.secret, source.on_removal), ("my-project-pull", OnRemoval::Retain));
     assert_eq!(second.pull_secrets, ["b".into()], "the entry's name by default");
     assert!(second.source.is_none() && second.except_images.is_empty());
+}
+
+#[test]
+fn kinds_of_source() {
+    let of = |source: &str| {
+        let entry = format!(
+            "- {{name: a, images: [gcr.io/a/*], namespaces: {{names: [x]}}, source: {source}}}\n"
+        );
+        let parsed = parse(&format!("{HEAD}{entry}")).unwrap_or_else(|e| panic!("{source}: {e}"));
+        parsed.config.entries()[0].source.clone().unwrap()
+    };
+    let key = |secret: &str, key: &str| SecretKey { secret: secret.into(), key: key.into() };
+
+    let secret = of("{secret: s}");
+    assert_eq!((&*secret.secret, secret.made), ("s", None));
+
+    let basic =
+        of("{basic: {registry: docker.io, username: me, passwordFrom: {secret: hub, key: token}}}");
+    let made = |username| {
+        Made::Basic(Basic { registry: "docker.io".into(), username, password: key("hub", "token") })
+    };
+    assert_eq!(&*basic.secret, "pullpass-credential-a");
+    assert_eq!(basic.made, Some(made(Username::Written("me".into()))));
+
+    let basic = of(
+        "{basic: {registry: docker.io, usernameFrom: {secret: hub, key: user}, passwordFrom: {secret: hub, key: token}}}",
+    );
+    assert_eq!(basic.made, Some(made(Username::From(key("hub", "user")))));
+
+    let docker_config = of("{dockerConfig: {secret: ci, key: DOCKER_AUTH_CONFIG}}");
+    assert_eq!(docker_config.made, Some(Made::DockerConfig(key("ci", "DOCKER_AUTH_CONFIG"))));
 }
 
 #[test]
@@ -304,11 +338,11 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 )]
 #[case::source_field(
     "- name: a\n  images: [gcr.io/a/*]\n  source: {ecr: {}}\n",
-    "line 6, column 12: registries[0].source.ecr: unknown field `ecr` (hint: write `secret`)"
+    "line 6, column 12: registries[0].source.ecr: unknown field `ecr` (hint: write one of `secret`, `basic`, `dockerConfig`)"
 )]
 #[case::source_two(
     "- name: a\n  images: [gcr.io/a/*]\n  source: {secret: x, basic: y}\n",
-    "line 6, column 23: registries[0].source.basic: unknown field `basic` (hint: write `secret`)"
+    "line 6, column 30: registries[0].source.basic: expected fields (`name: value`) (hint: check the indentation and the field's form in the configuration reference)"
 )]
 #[case::no_name(
     "- images: [gcr.io/a/*]\n",
@@ -322,9 +356,13 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
     "-\n",
     "line 4, column 2: registries[0].name: the field `name` is missing (hint: add `name`)"
 )]
-#[case::no_secret(
-    "- name: a\n  images: [gcr.io/a/*]\n  source: {}\n",
-    "line 6, column 11: registries[0].source.secret: the field `secret` is missing (hint: add `secret`)"
+#[case::no_kind_of_source(
+    "- name: a\n  images: [gcr.io/a/*]\n  namespaces: {names: [x]}\n  source: {}\n",
+    "line 7, column 11: registries[0].source (entry `a`): nothing is written in it (hint: write one of `secret`, `basic` or `dockerConfig`)"
+)]
+#[case::no_password(
+    "- name: a\n  images: [gcr.io/a/*]\n  source: {basic: {registry: gcr.io, username: u}}\n",
+    "line 6, column 38: registries[0].source.basic.passwordFrom: the field `passwordFrom` is missing (hint: add `passwordFrom`)"
 )]
 #[case::no_operator(
     "- name: a\n  images: [gcr.io/a/*]\n  namespaces: {selector: {matchExpressions: [{key: a}]}}\n",
@@ -469,6 +507,42 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 #[case::source_name(
     "- {name: a, images: [gcr.io/a/*], source: {secret: a/b}, namespaces: {names: ['*']}}\n",
     "line 4, column 52: registries[0].source.secret (entry `a`): `a/b` is no valid name for a Secret (hint: use up to 253 of a-z, 0-9, `-` and `.`, and begin and end each part with a letter or digit)"
+)]
+#[case::source_of_two_kinds(
+    "- {name: a, images: [gcr.io/a/*], source: {secret: s, dockerConfig: {secret: s, key: k}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 43: registries[0].source (entry `a`): it has more than one kind (hint: write one of `secret`, `basic` or `dockerConfig`)"
+)]
+#[case::source_that_is_made(
+    "- {name: a, images: [gcr.io/a/*], source: {secret: pullpass-credential-b}, namespaces: {names: ['*']}}\n",
+    "line 4, column 52: registries[0].source.secret (entry `a`): `pullpass-credential-b` is a name that the controller keeps for Secrets that it makes (hint: give the Secret another name)"
+)]
+#[case::registry_with_scheme(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: 'https://gcr.io', username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `https://gcr.io`: it has a scheme (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::registry_with_wildcard(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: 'gcr.io/a/*', username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `gcr.io/a/*`: it has a wildcard: a credential is for one registry (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::no_registry(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: my-org, username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `my-org`: it names no registry: its host has no `.` and no port, and is not `localhost` (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::two_user_names(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: gcr.io, username: u, usernameFrom: {secret: s, key: u}, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic (entry `a`): both `username` and `usernameFrom` are written (hint: write one of `username` and `usernameFrom`)"
+)]
+#[case::no_user_name(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: gcr.io, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic (entry `a`): there is no user name (hint: write one of `username` and `usernameFrom`)"
+)]
+#[case::user_name_with_colon(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: gcr.io, username: 'u:v', passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 80: registries[0].source.basic.username (entry `a`): a user name cannot contain `:` (hint: write the user name that the registry knows)"
+)]
+#[case::key_of_a_secret(
+    "- {name: a, images: [gcr.io/a/*], source: {dockerConfig: {secret: s, key: a/b}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 75: registries[0].source.dockerConfig.key (entry `a`): `a/b` is no valid key (hint: use up to 253 of a-z, A-Z, 0-9, `-`, `_` and `.`)"
 )]
 #[case::two_copies(
     "- {name: a, images: [gcr.io/a/*], source: {secret: s}, namespaces: {names: ['*']}, pullSecrets: [s, t]}\n",

@@ -2,16 +2,17 @@
 
 use super::{input, manifests::Manifests, usage_error};
 use crate::{
-    config::Config,
+    config::{Config, SecretKey},
     sources::{
-        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, findings, sharing,
+        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, findings, made,
+        sharing,
     },
 };
 use anyhow::{Context, Result, anyhow};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Args;
 use serde_json::Value;
-use std::{borrow::Cow, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, path::PathBuf, sync::Arc};
 
 /// The namespace of the sources.
 const HOME: &str = "pullpass-system";
@@ -58,15 +59,19 @@ impl SourcesArgs {
         let Some(path) = &self.sources else { return Ok(None) };
         let text = input::read_text(path, "the Secrets", "--sources")?;
         let read = || {
-            let sources = read(&text)?;
+            let (mut sources, values) = read(&text)?;
+            make(written, &values, &mut sources);
             anyhow::Ok(sourced(written, sources))
         };
         read().map(Some).with_context(|| format!("failed to read `{}`", input::name_of(path)))
     }
 }
 
-fn read(text: &str) -> Result<Sources> {
-    let mut sources = Sources::default();
+/// The values of Secrets by name and key; those that are not base64 are left out.
+type Values = HashMap<String, HashMap<String, Vec<u8>>>;
+
+fn read(text: &str) -> Result<(Sources, Values)> {
+    let (mut sources, mut values) = (Sources::default(), Values::new());
     for document in Manifests::read(text)?.documents() {
         let secrets = secrets(&document.value);
         for secret in secrets {
@@ -75,9 +80,32 @@ fn read(text: &str) -> Result<Sources> {
                 anyhow!("document {}: a Secret has no metadata.name", document.number)
             })?;
             sources.set(name, source(secret), share(secret));
+            values.insert(name.to_owned(), values_of(secret));
         }
     }
-    Ok(sources)
+    Ok((sources, values))
+}
+
+fn values_of(secret: &Value) -> HashMap<String, Vec<u8>> {
+    let strings = |field: &str| secret[field].as_object().into_iter().flatten();
+    let encoded = strings("data")
+        .filter_map(|(key, value)| Some((key.clone(), STANDARD.decode(value.as_str()?).ok()?)));
+    let plain = strings("stringData")
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.as_bytes().to_vec())));
+    encoded.chain(plain).collect()
+}
+
+/// The Secrets that the controller would make.
+fn make(config: &Config, values: &Values, sources: &mut Sources) {
+    for entry in config.entries() {
+        let value = |key: &SecretKey| Some(&**values.get(&*key.secret)?.get(&*key.key)?);
+        let Some((source, made)) = entry.source.as_ref().zip(made(entry, value)) else { continue };
+        let source_of = |content: Vec<u8>| {
+            Source::read("", "kubernetes.io/dockerconfigjson", |_| Some(&content))
+        };
+        let made = made.map_or_else(Source::Broken, source_of);
+        sources.set(&source.secret, made, None);
+    }
 }
 
 /// The Secrets of a document, those of other namespaces left out.

@@ -2,6 +2,7 @@
 
 pub mod chance;
 pub mod client;
+pub mod credential_secret;
 pub mod events;
 pub mod fence;
 pub mod leader;

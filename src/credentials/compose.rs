@@ -14,7 +14,7 @@ pub fn auths_key(registry: &str) -> String {
     let is_hub = DOCKER_HUB.iter().any(|name| host.eq_ignore_ascii_case(name));
     match (is_hub, path) {
         (true, "") => DOCKER_HUB_KEY.to_owned(),
-        (true, path) => format!("index.docker.io/{path}"),
+        (true, path) => format!("docker.io/{path}"),
         (false, "") => host.to_ascii_lowercase(),
         (false, path) => format!("{}/{path}", host.to_ascii_lowercase()),
     }
@@ -55,7 +55,7 @@ mod tests {
     #[rstest]
     #[case("docker.io", "https://index.docker.io/v1/", "docker.io/*")]
     #[case("index.docker.io", "https://index.docker.io/v1/", "docker.io/*")]
-    #[case("docker.io/my-org", "index.docker.io/my-org", "docker.io/my-org/*")]
+    #[case("docker.io/my-org", "docker.io/my-org", "docker.io/my-org/*")]
     #[case("registry.gitlab.com", "registry.gitlab.com", "registry.gitlab.com/*")]
     #[case("GHCR.io", "ghcr.io", "ghcr.io/*")]
     #[case("quay.io/my-org", "quay.io/my-org", "quay.io/my-org/*")]

@@ -106,6 +106,12 @@ fn of_entry(entry: &Entry, sources: &Sources, looks: &mut HashMap<&str, Look<'_>
             );
             return vec![finding(FindingKind::Broken, note)];
         }
+        None if source.made.is_some() => {
+            let note = format!(
+                "the entry {name} copies the Secret {secret}, which the controller has not made: an Event CredentialNotMade or its log says why. Copies stay as they are"
+            );
+            return vec![finding(FindingKind::Missing, note)];
+        }
         None => {
             let note = format!(
                 "the entry {name} copies the Secret {secret}, which does not exist; create it. Copies stay as they are"

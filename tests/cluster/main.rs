@@ -85,6 +85,7 @@ mod installation;
 mod interrupted;
 mod issued_once;
 mod leader_election;
+mod made_credentials;
 mod managed_faults;
 mod mountable_secrets;
 mod mounted_files;

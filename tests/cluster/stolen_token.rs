@@ -105,7 +105,10 @@ async fn nothing_can_be_made_in_the_namespaces_of_the_system() {
     let account = json!({"kubernetes.io/service-account.name": "pullpass-webhook"});
     let account = json!({"metadata": {"annotations": account}});
     let token = "kubernetes.io/service-account-token";
-    let names = "writes pullpass-ca and pullpass-tls alone";
+    let names = "writes pullpass-ca, pullpass-tls and pullpass-credential-* alone";
+    let credential = "a credential of Pullpass is of the type kubernetes.io/dockerconfigjson";
+    let shared = json!({"metadata": {"labels": {"pullpass.io/share": "true"}}});
+    let no_labels = json!({"metadata": {"labels": null}});
     let kinds = "a certificate of Pullpass is of the type kubernetes.io/tls";
     for (what, object, words) in [
         ("a copy at home", copy(SYSTEM_NAMESPACE, &uid, "pull"), names),
@@ -116,6 +119,18 @@ async fn nothing_can_be_made_in_the_namespaces_of_the_system() {
         ("a token as the authority", changed(&own("pullpass-ca", token), &account), kinds),
         ("a token as a certificate", changed(&own("pullpass-tls", token), &account), kinds),
         ("anything as a certificate", own("pullpass-tls", "Opaque"), kinds),
+        (
+            "a token as a credential",
+            changed(&own("pullpass-credential-a", token), &account),
+            credential,
+        ),
+        ("anything as a credential", own("pullpass-credential-a", "Opaque"), credential),
+        (
+            "a credential without labels",
+            changed(&of_entry("pullpass-credential-a"), &no_labels),
+            credential,
+        ),
+        ("a credential for all", changed(&of_entry("pullpass-credential-a"), &shared), credential),
     ] {
         refused(what, thief.create(&object).await, words);
     }
@@ -159,8 +174,13 @@ async fn a_secret_of_somebody_else_is_neither_changed_nor_adopted_nor_deleted() 
 
     let home = |name| secret(SYSTEM_NAMESPACE, name, "Opaque");
     let source = cluster.make_secret(&home("source")).await;
+    let feigned = cluster.make_secret(&of_entry("pullpass-credential-b")).await;
     let system = cluster.make_secret(&secret("kube-system", "theirs", "Opaque")).await;
-    for (theirs, words) in [(&source, "pullpass-ca and pullpass-tls alone"), (&system, "nothing")] {
+    for (theirs, words) in [
+        (&source, "pullpass-credential-* alone"),
+        (&feigned, "is not a credential that the controller"),
+        (&system, "nothing"),
+    ] {
         let what = "a Secret of the system";
         let changes = json!({"data": {"a": "eA=="}});
         refused(what, thief.replace(theirs, &changes).await, words);
@@ -226,4 +246,14 @@ async fn the_fence_names_no_field_that_does_not_exist() {
     })
     .await;
     assert_eq!(checked, json!({}));
+}
+
+/// What the controller makes for an entry.
+fn of_entry(name: &str) -> Value {
+    let labels = json!({
+        "app.kubernetes.io/managed-by": "pullpass-controller",
+        "pullpass.io/credential": "true",
+    });
+    let content = json!({"metadata": {"labels": labels}, "data": {".dockerconfigjson": "e30="}});
+    changed(&secret(SYSTEM_NAMESPACE, name, DOCKER), &content)
 }

@@ -1,7 +1,6 @@
 //! Credentials of entries: what an entry has for a source that is no Secret of pull credentials is made into
 //! one, `pullpass-credential-ENTRY` in our own namespace. The copies take it from there.
 
-mod managed;
 mod report;
 mod state;
 
@@ -19,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use self::report::Report;
 use self::state::{State, Step};
 use crate::cluster::chance::{backoff, chance};
+use crate::cluster::credential_secret::FIELD_MANAGER;
 use crate::cluster::single::{self, Seen, reason_of};
 use crate::config::{self, CONFIG_KEY};
 use crate::controller::CopyOptions;
@@ -136,10 +136,8 @@ impl Done {
 
 async fn carry_out(secrets: &Api<Secret>, step: Step) -> Result<Done, RequestError> {
     let object = |name: Option<&String>| format!("Secret {}", name.map_or("", String::as_str));
-    let params = PostParams {
-        field_manager: Some(managed::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
+    let params =
+        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     match step {
         Step::Create(secret) => {
             let object = object(secret.metadata.name.as_ref());

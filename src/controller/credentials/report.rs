@@ -9,8 +9,8 @@ use kube::runtime::events::EventType;
 use tracing::{info, warn};
 
 use super::Done;
-use super::managed::FIELD_MANAGER;
 use super::state::Plan;
+use crate::cluster::credential_secret::FIELD_MANAGER;
 use crate::cluster::events::Events;
 use crate::controller::CopyOptions;
 use crate::controller::request::RequestError;

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::core::ObjectMeta;
 
-use super::managed;
+use crate::cluster::credential_secret as managed;
 use crate::config::{Config, Entry, SecretKey};
 use crate::sources::made;
 
