@@ -38,7 +38,7 @@ control-plane: ## Build etcd, kube-apiserver and the rest for the tests, once (o
 	@echo "control plane: $$(tests/cluster/build)"
 
 node: ## Build the kubelet and the rest of the test node, once (root: installs Debian's nftables and iproute2 if missing)
-	@tests/node/able --install
+	@tests/node/able --install "$${CARGO_TARGET_DIR:-target}/tmp"
 	@echo "test node: $$(tests/node/build)"
 
 node-left-out:

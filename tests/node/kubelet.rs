@@ -29,7 +29,6 @@ pub fn start_kubelet(inside: &Namespaces, plane: &ControlPlane, folder: &RunFold
         ("kubeconfig", kubeconfig.display().to_string()),
         ("hostname-override", NODE.into()),
         ("node-ip", ADDRESS.into()),
-        ("root-dir", folder.path().join("kubelet").display().to_string()),
         ("cert-dir", folder.path().join("kubelet-pki").display().to_string()),
     ];
     inside.start(folder, "kubelet", command("kubelet", &options))
@@ -82,7 +81,6 @@ fn kubelet(folder: &Path, plane: &ControlPlane) -> Value {
         "failSwapOn": false,
         "makeIPTablesUtilChains": false,
         "resolvConf": "",
-        "podLogsDir": folder.join("pods"),
         "volumePluginDir": folder.join("volume-plugins"),
         // The disk and the memory are the machine's, and others fill them.
         "imageGCHighThresholdPercent": 100,
