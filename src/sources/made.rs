@@ -101,3 +101,70 @@ fn of_docker_config<'a>(
     };
     Err(refused(format!("it has no credential for the images of this entry{reasons}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use rstest::rstest;
+    use std::collections::HashMap;
+
+    const BASIC: &str = "{basic: {registry: quay.io, usernameFrom: {secret: s, key: user}, passwordFrom: {secret: s, key: token}}}";
+    const DOCKER_CONFIG: &str = "{dockerConfig: {secret: s, key: config}}";
+
+    /// What is made of these values of the Secret `s`, for images of quay.io/team.
+    fn of(source: &str, values: &[(&str, &str)]) -> Result<String, String> {
+        let text = format!(
+            "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {{name: a, images: ['quay.io/team/*'], namespaces: {{names: [x]}}, source: {source}}}\n"
+        );
+        let config = config::parse(&text).unwrap().config;
+        let values: HashMap<_, _> = values.iter().copied().collect();
+        let value = |key: &SecretKey| values.get(&*key.key).map(|value| value.as_bytes());
+        let made = made(&config.entries()[0], value).expect("it is made");
+        made.map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_no_part_of_a_value() {
+        let made = r#"{"auths":{"quay.io":{"auth":"dTpw"}}}"#;
+        for values in [["u", "p"], ["u\n", "p\n"], ["u\r\n", "p\r\n"]] {
+            let values = [("user", values[0]), ("token", values[1])];
+            assert_eq!(of(BASIC, &values), Ok(made.to_owned()), "{values:?}");
+        }
+    }
+
+    #[rstest]
+    #[case::no_user(BASIC, &[("token", "hunter2")], "there is no Secret s with the key `user`; create it")]
+    #[case::no_token(BASIC, &[("user", "u")], "there is no Secret s with the key `token`; create it")]
+    #[case::empty(BASIC, &[("user", "u"), ("token", "\n")], "the key `token` of the Secret s is empty")]
+    #[case::colon(BASIC, &[("user", "hunter2:x"), ("token", "p")], "the key `user` of the Secret s: a user name cannot contain `:`")]
+    #[case::lines(BASIC, &[("user", "u"), ("token", "hunter2\nx")], "the key `token` of the Secret s has a line break or another control character, which no password has")]
+    #[case::two_newlines(BASIC, &[("user", "u"), ("token", "hunter2\n\n")], "the key `token` of the Secret s has a line break or another control character, which no password has")]
+    #[case::no_config(DOCKER_CONFIG, &[], "there is no Secret s with the key `config`; create it")]
+    #[case::other_registries(DOCKER_CONFIG, &[("config", r#"{"auths": {"gcr.io": {"auth": "dTpodW50ZXIy"}}}"#)], "the key `config` of the Secret s: it has no credential for the images of this entry")]
+    #[case::another_path(DOCKER_CONFIG, &[("config", r#"{"auths": {"quay.io/other": {"auth": "dTpodW50ZXIy"}}}"#)], "the key `config` of the Secret s: it has no credential for the images of this entry")]
+    #[case::no_password(DOCKER_CONFIG, &[("config", r#"{"auths": {"quay.io": {"username": "hunter2"}}}"#)], "the key `config` of the Secret s: it has no credential for the images of this entry")]
+    fn fault_51_what_cannot_be_made_is_told_without_any_value(
+        #[case] source: &str,
+        #[case] values: &[(&str, &str)],
+        #[case] reason: &str,
+    ) {
+        let error = of(source, values).unwrap_err();
+        assert!(error.starts_with(reason), "{error}");
+        assert!(!error.contains("hunter2") && !error.contains("aHVudGVyMg"), "{error}");
+    }
+
+    #[test]
+    fn a_namespace_gets_those_entries_of_a_docker_config_that_serve_the_images() {
+        let config = r#"{"auths": {
+            "quay.io": {"auth": "dTox"},
+            "https://quay.io/team": {"auth": "dToy"},
+            "quay.io/other": {"auth": "dToz"},
+            "*.io": {"auth": "dTo0"},
+            "gcr.io": {"auth": "dTo1"}
+        }, "credsStore": "desktop"}"#;
+        let made = of(DOCKER_CONFIG, &[("config", config)]).unwrap();
+        let wanted = r#"{"auths":{"quay.io":{"auth":"dTox"},"https://quay.io/team":{"auth":"dToy"},"*.io":{"auth":"dTo0"}}}"#;
+        assert_eq!(made, wanted);
+    }
+}

@@ -124,3 +124,102 @@ impl State {
         secret.data.as_ref()?.get(&*key.key).map(|value| value.0.as_slice())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use serde_json::{Value, json};
+
+    const TABLE: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['quay.io/*'], namespaces: {names: [x]}, source: {basic: {registry: quay.io, username: u, passwordFrom: {secret: s, key: t}}}}\n- {name: b, images: ['gcr.io/*'], namespaces: {names: [x]}, source: {secret: s}}\n";
+    const NAME: &str = "pullpass-credential-a";
+
+    fn secret(object: Value) -> Secret {
+        serde_json::from_value(object).unwrap()
+    }
+
+    /// `t` is `p`, and all is known.
+    fn state(with: Option<Secret>) -> State {
+        let mut state = State::default();
+        state.set_config(config::parse(TABLE).unwrap().config);
+        state.begin_list();
+        state.set_secret(secret(json!({"metadata": {"name": "s"}, "data": {"t": "cA=="}})));
+        with.into_iter().for_each(|secret| state.set_secret(secret));
+        state.end_list();
+        state
+    }
+
+    fn made() -> Secret {
+        let plan = state(None).plan().unwrap();
+        let [Step::Create(made)] = &plan.steps[..] else { panic!("{plan:?}") };
+        let mut made = (**made).clone();
+        let manager = json!({"manager": managed::FIELD_MANAGER});
+        made.metadata.managed_fields = serde_json::from_value(json!([manager])).unwrap();
+        made
+    }
+
+    fn steps(plan: Option<Plan>) -> Vec<(&'static str, String)> {
+        let steps = plan.expect("all is known").steps.into_iter();
+        let named = |secret: &Secret| secret.name_any();
+        steps
+            .map(|step| match step {
+                Step::Create(secret) => ("create", named(&secret)),
+                Step::Update(secret) => ("update", named(&secret)),
+                Step::Delete(metadata) => ("delete", metadata.name.unwrap()),
+            })
+            .collect()
+    }
+
+    fn one(act: &'static str) -> Vec<(&'static str, String)> {
+        vec![(act, NAME.to_owned())]
+    }
+
+    #[test]
+    fn nothing_is_done_before_all_is_known() {
+        let mut state = State::default();
+        assert!(state.plan().is_none());
+        state.set_config(config::parse(TABLE).unwrap().config);
+        state.begin_list();
+        state.set_secret(made());
+        assert!(state.plan().is_none());
+        state.end_list();
+        // What it was made from is gone: it stays.
+        let plan = state.plan().unwrap();
+        assert!(plan.steps.is_empty() && plan.broken.contains_key("a"), "{plan:?}");
+    }
+
+    #[test]
+    fn what_is_in_order_is_left_alone_and_what_is_not_is_put_right() {
+        assert_eq!(steps(state(None).plan()), one("create"));
+        assert_eq!(steps(state(Some(made())).plan()), []);
+        let mut edited = made();
+        edited.data = Some(std::collections::BTreeMap::new());
+        assert_eq!(steps(state(Some(edited)).plan()), one("update"));
+        let mut frozen = made();
+        (frozen.immutable, frozen.data) = (Some(true), None);
+        assert_eq!(steps(state(Some(frozen)).plan()), one("delete"), "to be made anew");
+    }
+
+    #[test]
+    fn a_secret_of_somebody_else_is_in_the_way() {
+        let mut theirs = made();
+        theirs.metadata.managed_fields = None;
+        let plan = state(Some(theirs)).plan().unwrap();
+        assert!(plan.steps.is_empty() && plan.in_the_way[NAME] == "a", "{plan:?}");
+    }
+
+    #[test]
+    fn what_no_entry_has_is_deleted_if_it_is_ours() {
+        let gone = |secret: Secret| {
+            let mut state = state(Some(secret));
+            let table = TABLE.replace("name: a", "name: c");
+            state.set_config(config::parse(&table).unwrap().config);
+            steps(state.plan())
+        };
+        let create = ("create", "pullpass-credential-c".to_owned());
+        assert_eq!(gone(made()), [create.clone(), ("delete", NAME.to_owned())]);
+        let mut theirs = made();
+        theirs.metadata.labels = None;
+        assert_eq!(gone(theirs), [create]);
+    }
+}
