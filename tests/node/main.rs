@@ -21,6 +21,7 @@ mod kept_images;
 mod overlay;
 mod places;
 mod private_images;
+mod reboot;
 mod rolling;
 mod torn_down;
 mod webhook_down;
@@ -68,6 +69,7 @@ const TESTS: &[Test] = tests![
     places: init_containers_and_image_volumes_are_pulled;
     rolling: a_deployment_of_20_pods_has_its_secrets_throughout;
     webhook_down: what_the_manual_says_heals_pods_that_were_missed;
+    reboot: pullpass_comes_back_by_itself;
     overlay: its_rights_were_enough;
     torn_down: nothing_is_left_of_a_node_whose_test_is_killed;
 ];
