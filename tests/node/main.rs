@@ -17,6 +17,7 @@ mod namespaces;
 mod node;
 mod pods;
 
+mod drained;
 mod kept_images;
 mod overlay;
 mod places;
@@ -69,6 +70,7 @@ const TESTS: &[Test] = tests![
     places: init_containers_and_image_volumes_are_pulled;
     rolling: a_deployment_of_20_pods_has_its_secrets_throughout;
     webhook_down: what_the_manual_says_heals_pods_that_were_missed;
+    drained: a_drain_of_the_only_node_leaves_a_replica_at_work;
     reboot: pullpass_comes_back_by_itself;
     overlay: its_rights_were_enough;
     torn_down: nothing_is_left_of_a_node_whose_test_is_killed;
