@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench-copies bench-node build release control-plane registry certs docs completions man fmt lint deny audit \
+.PHONY: help run test soak bench-copies bench-node build release control-plane node node-left-out registry certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -16,7 +16,10 @@ help: ## List the targets
 run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--once: end after the answer)
 	@$(CARGO) run --quiet --locked --example first_pod -- target/debug/pullpass $(ARGS)
 
-test: control-plane registry ## Run every test, those on a real control plane among them
+# The tests on a real node need root on Linux. Where that cannot be had, PULLPASS_SKIP_NODE=1 leaves them out.
+NODE := $(if $(filter 1,$(PULLPASS_SKIP_NODE)),node-left-out,node image)
+
+test: $(NODE) control-plane registry ## Run every test, those on a real control plane and a real node among them
 	$(CARGO) test --locked
 
 soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
@@ -26,7 +29,7 @@ bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESU
 	$(CARGO) bench --locked --bench copies
 
 # The Pullpass that it measures is that of the image: the bench itself need not be optimized.
-bench-node: control-plane registry ## Measure Pullpass on a real node for bench/RESULTS.md (about 12 minutes; QUICK=1: 3; RESULTS=FILE)
+bench-node: node image control-plane registry ## Measure Pullpass on a real node for bench/RESULTS.md (about 12 minutes; QUICK=1: 3; RESULTS=FILE)
 	$(CARGO) bench --locked --profile dev --bench node
 
 build: ## Build for development
@@ -37,6 +40,13 @@ release: ## Build optimized (what is shipped: make image)
 
 control-plane: ## Build etcd, kube-apiserver and the rest for the tests, once (or use KUBEBUILDER_ASSETS)
 	@echo "control plane: $$(tests/cluster/build)"
+
+node: ## Build the kubelet and the rest of the test node, once (root: installs Debian's nftables and iproute2 if missing)
+	@tests/node/able --install "$${CARGO_TARGET_DIR:-target}/tmp"
+	@echo "test node: $$(tests/node/build)"
+
+node-left-out:
+	@printf '\n%s\n\n' "LEFT OUT, because of PULLPASS_SKIP_NODE=1: all tests on a real node." >&2
 
 registry: ## Find the programs of the test registry, or install Debian's: docker-registry, skopeo, apache2-utils
 	@tests/cluster/registry-programs --install
@@ -64,6 +74,7 @@ lint: ## Formatting, clippy, and the Go code of the tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	cd tests/cluster && go vet ./...
+	cd tests/node && go vet ./...
 	cd image && go vet ./...
 
 $(TOOLS)/bin/cargo-deny:

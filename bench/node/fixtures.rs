@@ -5,6 +5,8 @@
 #[path = "../../tests/node/fixtures.rs"]
 pub mod of_cluster;
 
+#[path = "../../tests/node/built.rs"]
+pub mod built;
 #[path = "../../tests/node/containerd.rs"]
 pub mod containerd;
 #[path = "../../tests/node/installed.rs"]

@@ -21,7 +21,7 @@ mod work;
 
 // The fixtures name each other by these.
 use fixtures::{
-    containerd, installed, kubelet, namespaces, node,
+    built, containerd, installed, kubelet, namespaces, node,
     of_cluster::{
         control_plane, docker_config, eventually, kubectl, oci_layout, pki, plain_http, ports,
         programs, registry, run_folder, supervised,

@@ -59,8 +59,15 @@ pub async fn of_replicas(node: &Node) -> Result<Vec<Replica>> {
 
 /// The version of the cgroups of this machine.
 pub fn cgroup_version(node: &Node) -> &'static str {
-    let is_unified = node.namespaces.cgroup("memory").join("cgroup.controllers").exists();
+    let is_unified = of_node(node).join("cgroup.controllers").exists();
     if is_unified { "v2" } else { "v1" }
+}
+
+/// The node's cgroup that counts memory.
+fn of_node(node: &Node) -> PathBuf {
+    let mut cgroups = node.namespaces.cgroups().into_iter();
+    let found = cgroups.find(|cgroup| cgroup.join("memory.stat").exists());
+    found.expect("the node has a cgroup that counts memory")
 }
 
 fn manifest(pod: &Pod) -> Result<[String; 2]> {
@@ -104,7 +111,7 @@ fn cgroup(node: &Node, pod: &Pod) -> Result<PathBuf> {
     let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
     let id = statuses.and_then(|all| all.first()?.container_id.as_deref());
     let id = id.and_then(|id| id.strip_prefix("containerd://")).context("no container")?;
-    let pods = node.namespaces.cgroup("memory").join("kubepods/burstable");
+    let pods = of_node(node).join("kubepods/burstable");
     Ok(pods.join(format!("pod{}", pod.uid().unwrap_or_default())).join(id))
 }
 

@@ -8,6 +8,7 @@ use kube::Api;
 use tokio::{runtime::Builder, time::sleep};
 
 use crate::{
+    built,
     containerd::import,
     image::Image,
     installation::{Installation, install},
@@ -15,7 +16,6 @@ use crate::{
     memory::{Replica, cgroup_version, of_replicas},
     node::Node,
     options::Options,
-    programs,
     side_by_side::{self, SideBySide},
     work::work,
 };
@@ -65,7 +65,7 @@ async fn versions(node: &Node) -> Result<String> {
     let machines: Api<Machine> = Api::all(node.client());
     let info = machines.get(NODE).await?.status.and_then(|status| status.node_info);
     let info = info.context("the node does not tell its versions")?;
-    let runc = Command::new(programs::of_node("runc")).arg("--version").output()?;
+    let runc = Command::new(built::program("runc")).arg("--version").output()?;
     let runc = String::from_utf8_lossy(&runc.stdout);
     let runc = runc.lines().next().unwrap_or_default().replace("runc version", "runc");
     let containerd = info.container_runtime_version.replace("://", " ");

@@ -97,11 +97,6 @@ impl ControlPlane {
         self.kubeconfig("admin", ADMIN)
     }
 
-    /// Starts a kube-scheduler, which finds nodes for Pods until it is dropped.
-    pub fn start_scheduler(&self) -> Supervised {
-        start_scheduler(self)
-    }
-
     /// Starts one more kube-apiserver on the same etcd, with this as `--admission-control-config-file`.
     pub async fn another_api_server(&self, name: &str, admission_config: &Path) -> ApiServer {
         let port = ports::free();
@@ -279,21 +274,6 @@ fn start_api_server(new: &NewApiServer<'_>) -> Supervised {
         environment: vec![],
         log: folder.path().join(format!("{name}.log")),
         scratch: tokens,
-        ..Program::default()
-    })
-}
-
-fn start_scheduler(plane: &ControlPlane) -> Supervised {
-    let kubeconfig = plane.kubeconfig("kube-scheduler", SCHEDULER);
-    Supervised::start(&Program {
-        command: vec![
-            programs::path("kube-scheduler").into(),
-            format!("--kubeconfig={}", kubeconfig.display()).into(),
-            "--leader-elect=false".into(),
-            "--secure-port=0".into(),
-        ],
-        log: plane.folder.path().join("kube-scheduler.log"),
-        scratch: plane.folder.path().join("kube-scheduler"),
         ..Program::default()
     })
 }

@@ -1,5 +1,5 @@
-// The control plane that the tests run against, pinned as Go tools: `go build tool` in this folder
-// builds all five. Every k8s.io staging module stands at the twin of the Kubernetes release.
+// The control plane that the tests run against, and what tests/node takes of Kubernetes beside it, pinned
+// as Go tools: tests/cluster/build and tests/node/build build them. Every k8s.io staging module stands at the twin of the Kubernetes release.
 module pullpass.io/tests/cluster
 
 go 1.26.0

@@ -1,5 +1,5 @@
-//! The programs of the test cluster, built by `tests/cluster/build`, those of the test node, built by
-//! `tests/node/build`, and those of the test registry, found by `tests/cluster/registry-programs`.
+//! The programs of the test cluster, built by `tests/cluster/build`, and those of the test registry, found
+//! by `tests/cluster/registry-programs`.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,6 @@ use std::{
 };
 
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/build");
-const BUILD_NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/build");
 const REGISTRY_PROGRAMS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/registry-programs");
 
@@ -19,15 +18,6 @@ pub fn path(name: &str) -> PathBuf {
     match FOLDER.get_or_init(|| build(BUILD)) {
         Ok(folder) => folder.join(name),
         Err(reason) => panic!("there is no test cluster: {reason}"),
-    }
-}
-
-/// The path of a program of the test node, built in the same way.
-pub fn of_node(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match FOLDER.get_or_init(|| build(BUILD_NODE)) {
-        Ok(folder) => folder.join(name),
-        Err(reason) => panic!("there is no test node: {reason}"),
     }
 }
 
@@ -44,7 +34,8 @@ pub fn of_registry(name: &str) -> PathBuf {
     }
 }
 
-fn build(script: &str) -> Result<PathBuf, String> {
+/// The folder that a script has filled with programs.
+pub fn build(script: &str) -> Result<PathBuf, String> {
     run(script).map(|folder| Path::new(folder.trim_end()).to_path_buf())
 }
 

@@ -9,26 +9,25 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
-use tempfile::TempDir;
-
 use crate::{
     docker_config::{USER, docker_config},
     eventually::eventually,
     oci_layout::{Content, OciLayout},
     plain_http, ports, programs,
+    run_folder::RunFolder,
     supervised::{Program, Supervised},
 };
+use serde_json::json;
 
 const REPOSITORY: &str = "team/app";
 const START: Duration = Duration::from_secs(20);
 
-/// The running registry, with one image. Dropping it ends it and removes all that it stored.
+/// The running registry, with one image. Dropping it ends it and removes the images.
 pub struct Registry {
     port: u16,
     image: OciLayout,
     process: Supervised,
-    folder: TempDir,
+    folder: RunFolder,
 }
 
 impl Registry {
@@ -41,7 +40,7 @@ impl Registry {
 
     /// Starts one, and pushes an image of this content to it.
     pub async fn start_with(password: &str, content: &Content<'_>) -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
+        let folder = RunFolder::create().unwrap_or_else(|error| panic!("{error}"));
         let port = ports::free();
         let at = |name: &str| folder.path().join(name);
         let config = at("config.yml");

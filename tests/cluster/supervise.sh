@@ -2,8 +2,8 @@
 # supervise.sh LOG SCRATCH LAST PROGRAM ARGUMENT...
 #
 # Runs PROGRAM for as long as stdin stays open. Each line on stdin is a signal for it by name. The end
-# of stdin, which the kernel sends however the test process dies, kills it. When it has ended, the command line LAST is run, and SCRATCH
-# goes.
+# of stdin, which the kernel sends however the test process dies, kills it. When it has ended, the
+# command line LAST is run, and SCRATCH goes.
 exec 3<&0 </dev/null
 log=$1
 scratch=$2

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    eventually::eventually, kubelet::PODS, namespaces::Namespaces, programs, run_folder::RunFolder,
+    built, eventually::eventually, kubelet::PODS, namespaces::Namespaces, run_folder::RunFolder,
     supervised::Supervised,
 };
 
@@ -39,7 +39,7 @@ impl Containerd {
         fs::write(network.join("pods.conflist"), pod_network().to_string())
             .expect("the Pod network is written");
         let configuration = folder.write("containerd.toml", configuration(&own));
-        let program = programs::of_node("containerd").into();
+        let program = built::program("containerd").into();
         let command = vec![program, "--config".into(), configuration.into()];
         let mut process = inside.start(folder, "containerd", command);
         eventually("containerd", START, async || {
@@ -74,7 +74,7 @@ pub fn import(inside: &Namespaces, archive: &Path) {
 
 fn ctr(inside: &Namespaces, arguments: &[&str]) -> Result<(), String> {
     let mut command: Vec<OsString> =
-        vec![programs::of_node("ctr").into(), "--namespace".into(), NAMESPACE.into()];
+        vec![built::program("ctr").into(), "--namespace".into(), NAMESPACE.into()];
     command.extend(arguments.iter().map(OsString::from));
     let line = inside.within(command);
     let output = Command::new(&line[0]).args(&line[1..]).output().expect("ctr runs");
@@ -86,7 +86,7 @@ fn ctr(inside: &Namespaces, arguments: &[&str]) -> Result<(), String> {
 
 fn configuration(folder: &Path) -> String {
     let folder = folder.display();
-    let runc = programs::of_node("runc");
+    let runc = built::program("runc");
     let (runc, plugins) = (runc.display(), runc.parent().expect("it is in a folder").display());
     // Without CAP_SYS_RESOURCE, which a container may lack, oom_score_adj cannot be lowered.
     format!(

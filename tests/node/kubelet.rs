@@ -1,14 +1,14 @@
-//! The kubelet of the node, with kube-proxy for the addresses of Services.
+//! The kubelet of the node, with kube-proxy for the addresses of Services, and kube-scheduler.
 
 use std::{ffi::OsString, path::Path};
 
 use serde_json::{Value, json};
 
 use crate::{
+    built,
     containerd::SOCKET,
     control_plane::{self, ControlPlane},
     namespaces::Namespaces,
-    programs,
     run_folder::RunFolder,
     supervised::Supervised,
 };
@@ -29,7 +29,6 @@ pub fn start_kubelet(inside: &Namespaces, plane: &ControlPlane, folder: &RunFold
         ("kubeconfig", kubeconfig.display().to_string()),
         ("hostname-override", NODE.into()),
         ("node-ip", ADDRESS.into()),
-        ("root-dir", folder.path().join("kubelet").display().to_string()),
         ("cert-dir", folder.path().join("kubelet-pki").display().to_string()),
     ];
     inside.start(folder, "kubelet", command("kubelet", &options))
@@ -43,8 +42,23 @@ pub fn start_proxy(inside: &Namespaces, plane: &ControlPlane, folder: &RunFolder
     inside.start(folder, "kube-proxy", command("kube-proxy", &options))
 }
 
+/// Starts kube-scheduler, which finds the node for Pods.
+pub fn start_scheduler(
+    inside: &Namespaces,
+    plane: &ControlPlane,
+    folder: &RunFolder,
+) -> Supervised {
+    let kubeconfig = plane.kubeconfig("kube-scheduler", control_plane::SCHEDULER);
+    let options = [
+        ("kubeconfig", kubeconfig.display().to_string()),
+        ("leader-elect", "false".into()),
+        ("secure-port", "0".into()),
+    ];
+    inside.start(folder, "kube-scheduler", command("kube-scheduler", &options))
+}
+
 fn command(program: &str, options: &[(&str, String)]) -> Vec<OsString> {
-    let mut command = vec![programs::of_node(program).into()];
+    let mut command = vec![built::program(program).into()];
     command.extend(options.iter().map(|(name, value)| format!("--{name}={value}").into()));
     command
 }
@@ -67,7 +81,6 @@ fn kubelet(folder: &Path, plane: &ControlPlane) -> Value {
         "failSwapOn": false,
         "makeIPTablesUtilChains": false,
         "resolvConf": "",
-        "podLogsDir": folder.join("pods"),
         "volumePluginDir": folder.join("volume-plugins"),
         // The disk and the memory are the machine's, and others fill them.
         "imageGCHighThresholdPercent": 100,

@@ -16,7 +16,7 @@ pub fn is_skipped() -> bool {
 
 /// Panics, with the reason and what to do, if the machine cannot.
 pub fn is_able() {
-    let output = Command::new(ABLE).output();
+    let output = Command::new(ABLE).arg(env!("CARGO_TARGET_TMPDIR")).output();
     let output = output.unwrap_or_else(|error| panic!("cannot run {ABLE}: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -8,6 +8,7 @@
     reason = "a part of the fixture that cannot do its work fails the test, and says why"
 )]
 
+mod built;
 mod containerd;
 mod fixtures;
 mod installed;
@@ -33,7 +34,7 @@ use fixtures::{
     programs, registry, run_folder, supervised,
 };
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Trial};
@@ -65,14 +66,15 @@ const TESTS: &[Test] = tests![
         a_namespace_that_is_not_granted_cannot_pull,
         who_opted_out_cannot_pull,
         an_image_that_no_pattern_matches_cannot_be_pulled,
-        a_wrong_password_is_told_and_can_be_corrected;
+        a_wrong_password_is_told_and_can_be_corrected,
+        a_namespace_that_opts_out_loses_its_copy;
     kept_images: an_image_on_the_node_is_refused_without_a_grant;
     places: init_containers_and_image_volumes_are_pulled;
     rolling: a_deployment_of_20_pods_has_its_secrets_throughout;
     webhook_down: what_the_manual_says_heals_pods_that_were_missed;
     drained: a_drain_of_the_only_node_leaves_a_replica_at_work;
+    overlay: its_rights_were_enough_and_nothing_restarted;
     reboot: pullpass_comes_back_by_itself;
-    overlay: its_rights_were_enough;
     torn_down: nothing_is_left_of_a_node_whose_test_is_killed;
 ];
 
@@ -80,11 +82,6 @@ const TESTS: &[Test] = tests![
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime is made")
-});
-static NODE: LazyLock<Node> = LazyLock::new(|| {
-    machine::is_able();
-    let image = installed::image();
-    RUNTIME.block_on(async { Node::start().await.with_pullpass(&image).await })
 });
 
 fn main() {
@@ -95,12 +92,40 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let is_skipped = machine::is_skipped();
+    let is_asked_for = |(name, _): &Test| match &arguments.filter {
+        Some(filter) => name.contains(filter),
+        None => true,
+    };
+    let is_needed = !arguments.list && !is_skipped && TESTS.iter().any(is_asked_for);
+    let node = is_needed.then(|| Arc::new(start()));
     let trials = TESTS.iter().map(|(name, test)| {
-        let run = || {
-            RUNTIME.block_on(test(&NODE));
+        let node = node.clone();
+        let run = move || {
+            RUNTIME.block_on(test(node.as_ref().expect("the node was started")));
             Ok(())
         };
         Trial::test(*name, run).with_ignored_flag(is_skipped)
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if let Some(node) = node {
+        end(node);
+    }
+    conclusion.exit();
+}
+
+fn start() -> Node {
+    machine::is_able();
+    let image = installed::image();
+    RUNTIME.block_on(async { Node::start().await.with_pullpass(&image).await })
+}
+
+/// Nothing is left of it but logs.
+fn end(node: Arc<Node>) {
+    let cgroups = node.namespaces.cgroups();
+    let node = Arc::into_inner(node).expect("no test has kept the node");
+    let _inside = RUNTIME.enter();
+    drop(node);
+    for cgroup in cgroups {
+        assert!(!cgroup.exists(), "the node has ended, and {} is left", cgroup.display());
+    }
 }

@@ -33,14 +33,12 @@ impl Namespaces {
         let own = folder.path().file_name().map(Path::new).expect("the folder has a name");
         let state = folder.path().join("namespaces").join(own);
         fs::create_dir_all(&state).expect("the folder of the namespaces is made");
-        let mut remove = OsString::from(format!("'{SCRIPT}' remove '"));
-        remove.push(&state);
-        remove.push("'");
+        let remove = format!("{} remove {}", quoted(SCRIPT), quoted(&state.to_string_lossy()));
         let holder = Supervised::start(&Program {
             command: vec![SCRIPT.into(), "hold".into(), state.clone().into()],
             log: folder.path().join("namespaces.log"),
             scratch: state.clone(),
-            last: remove,
+            last: remove.into(),
             ..Program::default()
         });
         let mut namespaces = Self { folder: state, holder };
@@ -97,17 +95,14 @@ impl Namespaces {
         read(Path::new(&format!("/proc/{holder}/task/{holder}/children")))
     }
 
-    /// The node's cgroup of a controller, as the machine sees it.
-    pub fn cgroup(&self, controller: &str) -> PathBuf {
+    /// The node's cgroups, as the machine sees them.
+    pub fn cgroups(&self) -> Vec<PathBuf> {
         let cgroups = fs::read_to_string(self.folder.join("cgroups")).expect("they are written");
-        let mut cgroups = cgroups.lines().map(PathBuf::from);
-        let of_it = |cgroup: &PathBuf| {
-            let names = cgroup.components().filter_map(|part| part.as_os_str().to_str());
-            names.flat_map(|part| part.split(',')).any(|name| name == controller)
-        };
-        // On a machine of cgroup v2 there is one for all controllers.
-        let first = cgroups.next().expect("the node has cgroups");
-        let found = Some(first.clone()).into_iter().chain(cgroups).find(of_it);
-        found.unwrap_or(first)
+        cgroups.lines().map(PathBuf::from).collect()
     }
+}
+
+/// For a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

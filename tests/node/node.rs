@@ -14,6 +14,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use crate::{
+    built,
     containerd::{Containerd, PAUSE, import},
     control_plane::{self, ControlPlane, Place},
     eventually::eventually,
@@ -36,7 +37,6 @@ const START: Duration = Duration::from_mins(2);
 pub struct Node {
     pub registry: Registry,
     pub plane: ControlPlane,
-    _scheduler: Supervised,
     client: Client,
     // Before the folder, and all that the node has in it.
     programs: Mutex<Programs>,
@@ -47,20 +47,20 @@ pub struct Node {
 /// What runs on the node beside Pods.
 struct Programs {
     _containerd: Containerd,
-    others: [Supervised; 2],
+    others: [Supervised; 3],
 }
 
 impl Node {
     /// Starts it, and takes this thread into its network.
     pub async fn start() -> Self {
         // What is not there yet is built now: from the node's network nothing can be downloaded.
-        let _ = (programs::path("etcd"), programs::of_node("kubelet"));
+        let _ = (programs::path("etcd"), built::program("kubelet"));
         let folder = RunFolder::create().unwrap_or_else(|error| panic!("{error}"));
         let namespaces = Namespaces::make(&folder).await;
         namespaces.enter_network();
         let containerd = Containerd::start(&namespaces, &folder).await;
         import(&namespaces, &pause_archive(&folder));
-        let app = fs::read(programs::of_node("app")).expect("the program of the images is there");
+        let app = fs::read(built::program("app")).expect("the program of the images is there");
         let registry = Registry::start_with(PASSWORD, &app_image(&app)).await;
         containerd.mirror(HOST, &registry.host());
         let place = Place { address: ADDRESS, advertised: ADDRESS };
@@ -70,7 +70,6 @@ impl Node {
         let others = start_others(&namespaces, &plane, &folder);
         let node = Self {
             registry,
-            _scheduler: plane.start_scheduler(),
             plane,
             client,
             programs: Mutex::new(Programs { _containerd: containerd, others }),
@@ -136,8 +135,9 @@ fn start_others(
     namespaces: &Namespaces,
     plane: &ControlPlane,
     folder: &RunFolder,
-) -> [Supervised; 2] {
+) -> [Supervised; 3] {
     [
+        kubelet::start_scheduler(namespaces, plane, folder),
         kubelet::start_proxy(namespaces, plane, folder),
         kubelet::start_kubelet(namespaces, plane, folder),
     ]
@@ -155,7 +155,7 @@ fn app_image(program: &[u8]) -> Content<'_> {
 /// The same as an archive for containerd, under the name of the sandboxes' image.
 fn pause_archive(folder: &RunFolder) -> std::path::PathBuf {
     let layout = folder.path().join("pause");
-    let program = fs::read(programs::of_node("app")).expect("the program of the images is there");
+    let program = fs::read(built::program("app")).expect("the program of the images is there");
     OciLayout::write(&layout, &app_image(&program));
     let index = layout.join("index.json");
     let text = fs::read(&index).expect("the index is written");

@@ -72,7 +72,8 @@ impl Node {
             let pod = self.pods(namespace).get(name).await.map_err(|error| error.to_string())?;
             assert_ne!(phase(&pod), "Running", "Pod {namespace}/{name} runs");
             match waiting(&pod) {
-                Some((reason, message)) if reason == "ErrImagePull" => Ok(message),
+                // While it waits for its next attempt it says with what the last one failed.
+                Some((_, message)) if message.contains("failed to pull") => Ok(message),
                 other => Err(format!("{}, {other:?}", phase(&pod))),
             }
         })

@@ -1,6 +1,8 @@
 //! Whose private images run, and whose do not.
 
-use serde_json::json;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use serde_json::{Value, json};
 
 use crate::{
     eventually::eventually,
@@ -38,6 +40,7 @@ pub async fn a_namespace_that_is_not_granted_cannot_pull(node: &Node) {
     assert_eq!(pull_secrets(&created), [""; 0]);
     let said = node.cannot_pull("elsewhere", "app").await;
     assert!(said.contains(NO_CREDENTIAL), "{said}");
+    status_says(node, "team", "notGranted").await;
 }
 
 pub async fn who_opted_out_cannot_pull(node: &Node) {
@@ -53,6 +56,7 @@ pub async fn who_opted_out_cannot_pull(node: &Node) {
         let said = node.cannot_pull(namespace, "app").await;
         assert!(said.contains(NO_CREDENTIAL), "{namespace}: {said}");
     }
+    status_says(node, "team", "leftOut").await;
 }
 
 pub async fn an_image_that_no_pattern_matches_cannot_be_pulled(node: &Node) {
@@ -75,22 +79,54 @@ pub async fn a_wrong_password_is_told_and_can_be_corrected(node: &Node) {
     assert_eq!(pull_secrets(&created), ["corrected"]);
     let said = node.cannot_pull("corrected-team", "app").await;
     assert!(said.contains("401 Unauthorized"), "{said}");
-    let status = eventually("`pullpass status` to tell", SOON, async || {
-        let status = node.pullpass(&["status"]);
-        let tells = !status.success && status.stdout.contains("corrected-team/app");
-        tells.then_some(status.stdout.clone()).ok_or(status.stdout + &status.stderr)
-    })
-    .await;
-    assert!(status.contains("401 Unauthorized"), "{status}");
+    status_says(node, "corrected", "credentialRefused").await;
 
     node.source("corrected", PASSWORD).await;
 
     let running = node.runs("corrected-team", "app").await;
     assert_eq!(running.metadata.uid, created.metadata.uid);
     eventually("`pullpass status` to tell no more", SOON, async || {
-        let status = node.pullpass(&["status"]);
-        let is_quiet = !status.stdout.contains("corrected-team/app");
-        is_quiet.then_some(()).ok_or(status.stdout)
+        let causes = causes(node, "corrected");
+        causes.is_empty().then_some(()).ok_or(format!("{causes:?}"))
     })
     .await;
+}
+
+/// What is withdrawn is taken away: the copy goes, and new Pods are given no pull secret.
+pub async fn a_namespace_that_opts_out_loses_its_copy(node: &Node) {
+    let image = node.private_image("team/withdrawn");
+    node.namespace("granted-withdrawn", &[]).await;
+    node.pod("granted-withdrawn", "before", &image).await;
+    node.runs("granted-withdrawn", "before").await;
+
+    let label = ["label", "namespace", "granted-withdrawn", "pullpass.io/inject=disabled"];
+    node.kubectl(&label, None).await.expect_success();
+
+    let secrets: Api<Secret> = Api::namespaced(node.client(), "granted-withdrawn");
+    eventually("the copy to be gone", SOON, async || {
+        secrets.get_opt("team").await.is_ok_and(|copy| copy.is_none())
+    })
+    .await;
+    let created = node.pod("granted-withdrawn", "after", &image).await;
+    assert_eq!(pull_secrets(&created), [""; 0]);
+    let said = node.cannot_pull("granted-withdrawn", "after").await;
+    assert!(said.contains(NO_CREDENTIAL), "{said}");
+}
+
+/// Waits until `pullpass status` gives this cause for Pods that cannot pull an image of an entry.
+async fn status_says(node: &Node, entry: &str, cause: &str) {
+    eventually(&format!("`pullpass status` to say {cause}"), SOON, async || {
+        let causes = causes(node, entry);
+        causes.iter().any(|it| it == cause).then_some(()).ok_or(format!("{causes:?}"))
+    })
+    .await;
+}
+
+fn causes(node: &Node, entry: &str) -> Vec<String> {
+    let status = node.pullpass(&["status", "-o", "json"]);
+    let json: Value = serde_json::from_str(&status.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {} {}", status.stdout, status.stderr));
+    let pulls = json["pulls"].as_array().expect("it lists what cannot be pulled");
+    let of_entry = pulls.iter().filter(|pull| pull["entry"] == entry);
+    of_entry.map(|pull| pull["cause"].as_str().expect("it has a cause").to_owned()).collect()
 }

@@ -64,15 +64,26 @@ pub async fn what_the_manual_says_heals_pods_that_were_missed(node: &Node) {
     scale_webhook(node, 2).await;
     node.deployments_are_ready().await;
 
-    let mut shown = String::new();
-    for commands in commands() {
-        shown += &shell(node, &commands);
-    }
+    eventually("the webhook to be asked again", SOON, async || {
+        let secrets = node.would_add(NAMESPACE, &image).await?;
+        (secrets == ["team"]).then_some(()).ok_or(format!("pull secrets: {secrets:?}"))
+    })
+    .await;
 
+    let [status, failing, created, heal] = commands();
+    let status = shell(node, &status, 1);
+    for words in ["entry `team`", "2 Pods cannot pull", "it has no pull secret of this entry"] {
+        assert!(status.contains(words), "{words}: {status}");
+    }
+    let (failing, created) = (shell(node, &failing, 0), shell(node, &created, 0));
     for pod in &missed {
         let name = pod.name_any();
-        assert!(shown.contains(&name), "the manual's commands do not show Pod {name}: {shown}");
+        assert!(failing.lines().any(|line| line.contains(&name)), "{failing}");
+        let line = created.lines().find(|line| line.contains(&name));
+        assert!(line.is_some_and(|line| line.trim_end().ends_with("<none>")), "{created}");
     }
+    shell(node, &heal, 0);
+
     let deployments: Api<Deployment> = Api::namespaced(node.client(), NAMESPACE);
     eventually("the Deployment to be healed", PULLED, async || {
         let found = deployments.get(DEPLOYMENT).await.map_err(|error| error.to_string())?;
@@ -90,18 +101,18 @@ async fn scale_webhook(node: &Node, replicas: u32) {
     node.kubectl(&arguments, None).await.expect_success();
 }
 
-/// The commands of the manual, a block each.
-fn commands() -> Vec<String> {
+/// The commands of the manual: which Pods fail, by entry and one by one; what was created meanwhile; and what
+/// heals them.
+fn commands() -> [String; 4] {
     let (_, rest) = MANUAL.split_once(HEADING).expect("the manual tells of Pods that were missed");
     let section = rest.split("\n### ").next().unwrap_or(rest);
     let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let blocks: Vec<String> = blocks.map(str::to_owned).collect();
-    assert!(blocks.iter().any(|it| it.contains(NAMESPACE)), "no command heals: {blocks:?}");
-    blocks
+    blocks.try_into().expect("the manual has four blocks of commands")
 }
 
-/// What commands print that a person runs, with kubectl and pullpass on the PATH.
-fn shell(node: &Node, commands: &str) -> String {
+/// What commands print that a person runs, with kubectl and pullpass on the PATH, and that exit with `code`.
+fn shell(node: &Node, commands: &str, code: i32) -> String {
     let programs = [programs::path("kubectl"), env!("CARGO_BIN_EXE_pullpass").into()];
     let folders = programs.iter().filter_map(|program| program.parent()).map(Into::into);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -115,8 +126,6 @@ fn shell(node: &Node, commands: &str) -> String {
         .output()
         .expect("the shell runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    // It says by its exit code that Pods cannot pull.
-    let is_well = !commands.starts_with("pullpass status");
-    assert_eq!(output.status.success(), is_well, "{commands}{said}");
+    assert_eq!(output.status.code(), Some(code), "{commands}{said}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
