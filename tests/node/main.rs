@@ -22,6 +22,7 @@ mod overlay;
 mod places;
 mod private_images;
 mod rolling;
+mod shell;
 mod torn_down;
 mod webhook_down;
 

@@ -1,6 +1,6 @@
 //! Pods that are created while no replica of the webhook answers, and how they are healed.
 
-use std::{env, process::Command, time::Duration};
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt, api::ListParams};
@@ -12,7 +12,7 @@ use crate::{
     node::Node,
     pods::{PULLED, container},
     private_images::NO_CREDENTIAL,
-    programs,
+    shell,
 };
 
 const MANUAL: &str = include_str!("../../docs/operations.md");
@@ -66,7 +66,11 @@ pub async fn what_the_manual_says_heals_pods_that_were_missed(node: &Node) {
 
     let mut shown = String::new();
     for commands in commands() {
-        shown += &shell(node, &commands);
+        let said = shell::run(node, &commands, |_| ()).await;
+        // It says by its exit code that Pods cannot pull.
+        let is_well = !commands.starts_with("pullpass status");
+        assert_eq!(said.status.success(), is_well, "{commands}{}", said.text);
+        shown += &said.text;
     }
 
     for pod in &missed {
@@ -98,25 +102,4 @@ fn commands() -> Vec<String> {
     let blocks: Vec<String> = blocks.map(str::to_owned).collect();
     assert!(blocks.iter().any(|it| it.contains(NAMESPACE)), "no command heals: {blocks:?}");
     blocks
-}
-
-/// What commands print that a person runs, with kubectl and pullpass on the PATH.
-fn shell(node: &Node, commands: &str) -> String {
-    let programs = [programs::path("kubectl"), env!("CARGO_BIN_EXE_pullpass").into()];
-    let folders = programs.iter().filter_map(|program| program.parent()).map(Into::into);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(folders.chain(env::split_paths(&path))).expect("a PATH");
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", commands])
-        .env("PATH", path)
-        .env("HOME", node.folder())
-        .env("KUBECONFIG", node.plane.admin_kubeconfig())
-        .env("KUBECTL_KUBERC", "false")
-        .output()
-        .expect("the shell runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    // It says by its exit code that Pods cannot pull.
-    let is_well = !commands.starts_with("pullpass status");
-    assert_eq!(output.status.success(), is_well, "{commands}{said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
