@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench-copies build release control-plane registry certs docs completions man fmt lint deny audit \
+.PHONY: help run demo node test soak bench-copies build release control-plane registry certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -15,6 +15,15 @@ help: ## List the targets
 
 run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--once: end after the answer)
 	@$(CARGO) run --quiet --locked --example first_pod -- target/debug/pullpass $(ARGS)
+
+# The image it builds itself, as the tests on a node do.
+demo: node control-plane registry ## Show Pullpass on a real node, started for it (ARGS=--stay: until Enter; needs root)
+	@set -o pipefail; demo=$$($(CARGO) test --quiet --locked --no-run --test demo --message-format=json-render-diagnostics | \
+		sed -n 's|.*"executable":"\([^"]*/deps/demo-[^"]*\)".*|\1|p') && exec "$$demo" $(ARGS)
+
+node: ## Build kubelet, containerd, runc and kube-proxy for the tests on a real node, once
+	@tests/node/able --install
+	@echo "node: $$(tests/node/build)"
 
 test: control-plane registry ## Run every test, those on a real control plane among them
 	$(CARGO) test --locked

@@ -18,6 +18,8 @@ pub enum When {
     PodsCanBeCreated {
         tables: u32,
     },
+    /// The Event of the kubelet that could not pull is there.
+    RefusalIsTold,
 }
 
 /// A command, as it is typed.
@@ -40,17 +42,17 @@ const fn command(line: &'static str, shows: &'static [&'static [&'static str]]) 
 /// All of them, in order.
 pub const STEPS: &[Step] = &[
     Step {
-        says: "The node.",
+        says: "A node, with a real kubelet, containerd and runc. It can reach one registry, which demands a password.",
         when: When::AtOnce,
-        commands: &[command("kubectl get nodes -o wide", &[&["node1", " Ready "]])],
+        commands: &[command("kubectl get nodes", &[&["node1", " Ready "]])],
     },
     Step {
-        says: "Pullpass is installed by its manifests as they are. Its image, made by `make image`, is on the node.",
+        says: "Pullpass is installed: the manifests as they are, and the image that `make image` makes, which is on the node.",
         when: When::AtOnce,
         commands: &[
             command(
                 "kubectl apply -k deploy/overlays/cluster-wide",
-                &[&["mutatingwebhookconfiguration", "pullpass", "created"]],
+                &[&["mutatingwebhookconfiguration", "/pullpass created"]],
             ),
             command(
                 "kubectl -n pullpass-system rollout status deployment/pullpass-controller --timeout=2m",
@@ -60,87 +62,111 @@ pub const STEPS: &[Step] = &[
                 "kubectl -n pullpass-system rollout status deployment/pullpass-webhook --timeout=2m",
                 &[&["successfully rolled out"]],
             ),
-            command(
-                "kubectl -n pullpass-system get pods",
-                &[
-                    &["pullpass-webhook", "1/1", "Running"],
-                    &["pullpass-controller", "1/1", "Running"],
-                ],
-            ),
         ],
     },
     Step {
-        says: "The admin's table: who may pull what. It grants team-a the images of registry.example.com/team.",
+        says: "The admin's table grants the images of registry.example.com/team to one namespace of two. Its source is a Secret, \
+               which the controller copies there.",
         when: When::AtOnce,
         commands: &[
             command("kubectl create namespace team-a", &[]),
             command("kubectl create namespace team-b", &[]),
             command(
-                "kubectl -n pullpass-system create secret docker-registry team --docker-server=registry.example.com --docker-username=user --docker-password='right password'",
+                "kubectl -n pullpass-system create secret docker-registry team --docker-server=registry.example.com \
+                 --docker-username=user --docker-password='right password'",
                 &[],
             ),
-            command("cat tests/demo/table.yaml", &[]),
+            command("cat tests/demo/table.yaml", &[&["names: [team-a]"]]),
             command(
                 "kubectl apply -f tests/demo/table.yaml",
                 &[&["configmap/pullpass configured"]],
             ),
             command(
                 "kubectl -n team-a wait --for=create secret/team --timeout=30s",
-                &[&["secret/team", "condition met"]],
+                &[&["secret/team condition met"]],
             ),
         ],
     },
     Step {
-        says: "The same Pod in both namespaces.",
+        says: "The same private image in both namespaces: it runs in the one, and cannot be pulled in the other.",
         when: When::PodsCanBeCreated { tables: 2 },
         commands: &[
             command("kubectl -n team-a run app --image=registry.example.com/team/app:1", &[]),
             command("kubectl -n team-b run app --image=registry.example.com/team/app:1", &[]),
             command("kubectl -n team-a wait --for=condition=Ready pod/app --timeout=60s", &[]),
             command(
-                "kubectl -n team-b wait --for=jsonpath='{.status.containerStatuses[0].state.waiting.message}' pod/app --timeout=60s",
+                "kubectl -n team-b wait --for=jsonpath='{.status.containerStatuses[0].state.waiting.message}' \
+                 pod/app --timeout=60s",
                 &[],
             ),
             command(
                 "kubectl get pods -A -l run=app",
+                // ErrImagePull, or ImagePullBackOff.
                 &[&["team-a", "1/1", "Running"], &["team-b", "0/1", "ImagePull"]],
             ),
         ],
     },
     Step {
-        says: "Why.",
+        says: "Nobody wrote a pull secret into the Pods. The webhook put its name on the one, and its copy is there.",
         when: When::AtOnce,
         commands: &[
             command(
-                "kubectl get pods -A -l run=app -o yaml | pullpass explain --config tests/demo/table.yaml -f -",
-                &[],
+                "kubectl get pods -A -l run=app -o custom-columns=\
+                 'NAMESPACE:.metadata.namespace,POD:.metadata.name,PULL SECRETS:.spec.imagePullSecrets[*].name'",
+                &[&["team-a", "app", " team"], &["team-b", "app", "<none>"]],
             ),
             command(
-                "kubectl -n team-a run app --image=registry.example.com/team/app:1 --dry-run=client -o yaml | pullpass explain --config tests/demo/table.yaml -f -",
-                &[],
+                "kubectl get secrets -A -l pullpass.io/copy=true",
+                &[&["team-a", "team", "kubernetes.io/dockerconfigjson"]],
             ),
-            Command { line: "pullpass status", exits: 1, shows: &[] },
-            command("kubectl -n team-b events --for pod/app", &[]),
-            command(
-                r#"kubectl get pods -A -l run=app -o jsonpath='{range .items[*]}{.metadata.namespace}{": "}{.spec.imagePullSecrets}{"\n"}{end}'"#,
-                &[],
-            ),
-            command("kubectl get secrets -A -l pullpass.io/copy=true", &[]),
         ],
     },
     Step {
-        says: "One edit of the table.",
+        says: "Why? `explain` tells of each Pod what the table says to it.",
+        when: When::AtOnce,
+        commands: &[command(
+            "kubectl get pods -A -l run=app -o yaml | pullpass explain --config tests/demo/table.yaml -f -",
+            &[
+                &["team applies", "namespace granted"],
+                &["pull secret team", "a copy of the Secret team"],
+                &["team does not apply", "namespace not granted"],
+            ],
+        )],
+    },
+    Step {
+        says: "What the registry answered to the one that has no secret. `status` tells the admin, by its exit code 1 too.",
+        when: When::RefusalIsTold,
+        commands: &[
+            command(
+                "kubectl -n team-b events --for pod/app | grep 'Failed to pull'",
+                &[&["registry.example.com/team/app:1", "no basic auth credentials"]],
+            ),
+            Command {
+                line: "pullpass status",
+                exits: 1,
+                shows: &[
+                    &["problem", "team-b/app", "namespace not granted"],
+                    &["0 copies missing or outdated, 1 problem"],
+                ],
+            },
+        ],
+    },
+    Step {
+        says: "One edit of the table grants the other namespace too.",
         when: When::AtOnce,
         commands: &[
             command(
                 "sed 's/team-a/team-a, team-b/' tests/demo/table.yaml | kubectl apply -f -",
-                &[],
+                &[&["configmap/pullpass configured"]],
             ),
-            command("kubectl -n team-b wait --for=create secret/team --timeout=30s", &[]),
+            command(
+                "kubectl -n team-b wait --for=create secret/team --timeout=30s",
+                &[&["secret/team condition met"]],
+            ),
         ],
     },
     Step {
-        says: "Delete and make.",
+        says: "The pull secrets of a Pod are fixed once it is created. Made anew, it runs.",
         when: When::PodsCanBeCreated { tables: 3 },
         commands: &[
             command("kubectl -n team-b delete pod app", &[]),
@@ -150,7 +176,7 @@ pub const STEPS: &[Step] = &[
                 "kubectl get pods -A -l run=app",
                 &[&["team-a", "1/1", "Running"], &["team-b", "1/1", "Running"]],
             ),
-            command("pullpass status", &[]),
+            command("pullpass status", &[&["all copies are in place"]]),
         ],
     },
 ];
