@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     io::{self, BufRead},
-    path::PathBuf,
+    path::{Path, PathBuf},
     rc::Rc,
     thread,
     time::Instant,
@@ -49,7 +49,7 @@ pub async fn show(stays: bool, progress: Rc<RefCell<Progress>>) {
     progress.borrow_mut().is_whole = true;
     if stays {
         println!(
-            "The node stays until Enter or Ctrl-C. In another terminal, as root, a shell with kubectl and pullpass:\n"
+            "The node stays until Enter or Ctrl-C. A shell with kubectl and pullpass, as root in another terminal:\n"
         );
         println!("  {}", look_around(&node));
         enter().await;
@@ -68,7 +68,8 @@ async fn take(node: &Node, number: usize, step: &Step) {
 async fn type_in(node: &Node, Command { line, exits, shows }: &Command) {
     println!("\n{BOLD}$ {line}{BOLD:#}");
     let said = shell::run(node, line, |line| println!("{line}")).await;
-    assert_eq!(said.status.code(), Some(*exits), "the exit code of `{line}`");
+    let code = said.status.code();
+    assert!(code == Some(*exits), "`{line}` ended with {}, and should with {exits}", said.status);
     for words in *shows {
         let is_shown = said.text.lines().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(is_shown, "`{line}` shows no line with {words:?}");
@@ -119,19 +120,26 @@ async fn tables_taken(node: &Node, replica: &str) -> Result<u32, String> {
     value.and_then(|value| value.parse().ok()).ok_or(text)
 }
 
-/// What ends with the node: its first process, and its cgroup.
+/// What ends with the node: its first process, its cgroup, and the folders of it and of its control plane.
 fn traces(node: &Node) -> Vec<PathBuf> {
     let init = format!("/proc/{}", node.namespaces.init());
-    vec![init.into(), node.namespaces.cgroup("memory"), node.folder().to_path_buf()]
+    let folders = [node.folder(), node.plane.folder().path()].map(Path::to_path_buf);
+    [vec![init.into(), node.namespaces.cgroup("memory")], folders.into()].concat()
 }
 
 /// A command line that opens a shell in the network of the node.
 fn look_around(node: &Node) -> String {
     let init = node.namespaces.init();
     let kubeconfig = node.plane.admin_kubeconfig();
-    let kubeconfig = kubeconfig.display();
-    let path = shell::path();
-    format!("nsenter --target {init} --net env KUBECONFIG={kubeconfig} 'PATH={path}' bash")
+    let cache = node.folder().join("cache");
+    let [kubectl, pullpass] = shell::folders();
+    format!(
+        "nsenter --target {init} --net env KUBECONFIG={} KUBECACHEDIR={} \"PATH={}:{}:$PATH\" bash",
+        kubeconfig.display(),
+        cache.display(),
+        kubectl.display(),
+        pullpass.display(),
+    )
 }
 
 /// Until a person presses Enter. Where there is no keyboard, only a signal ends it.

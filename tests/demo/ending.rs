@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
     time::timeout,
 };
@@ -47,46 +47,54 @@ pub fn run<F: Future>(demonstration: impl FnOnce(Rc<RefCell<Progress>>) -> F) ->
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime is made");
     let mut signals = runtime.block_on(async { Signals::listen() });
     let progress = Rc::new(RefCell::new(Progress::default()));
-    let shown = panic::catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = signals.any() => Ending::Interrupted,
-                _ = demonstration(Rc::clone(&progress)) => Ending::Whole,
-            }
-        })
-    }));
-    let Progress { traces, is_whole } = progress.take();
-    let ending = match shown {
-        Ok(_) if is_whole => Ending::Whole,
-        Ok(ending) => ending,
-        // What runs in the foreground beside us was interrupted too, and may have failed first.
-        Err(_) if runtime.block_on(signals.has_come()) => Ending::Interrupted,
-        Err(_) => Ending::Failed,
-    };
-    if ending == Ending::Failed {
-        let reason = FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let logs = concat!(env!("CARGO_TARGET_TMPDIR"), "/cluster-*");
-        eprintln!("\nThe demonstration failed: {}", reason.unwrap_or_default());
-        if !traces.is_empty() {
-            eprintln!("The logs of the node are in {logs}, until the next run.");
+    let shown = attempt(&runtime, async {
+        tokio::select! {
+            biased;
+            () = signals.any() => (),
+            _ = demonstration(Rc::clone(&progress)) => (),
         }
-        return ending;
+    });
+    let Progress { traces, is_whole } = progress.take();
+    // What runs in the foreground beside us is interrupted too, and may have failed first.
+    let is_interrupted = shown.is_err() && runtime.block_on(signals.has_come());
+    let ended = match shown {
+        Err(reason) if !is_interrupted => Err(reason),
+        _ => attempt(&runtime, nothing_is_left(&traces)),
+    };
+    match ended {
+        Ok(()) if is_whole => {
+            println!("\nNothing is left of the node.");
+            Ending::Whole
+        }
+        Ok(()) => {
+            println!("\nInterrupted. Nothing is left of the node.");
+            Ending::Interrupted
+        }
+        Err(reason) => {
+            eprintln!("\nThe demonstration failed: {}", reason.trim_end());
+            if !traces.is_empty() {
+                let logs = concat!(env!("CARGO_TARGET_TMPDIR"), "/cluster-*");
+                eprintln!("The logs of the node are in {logs}, until the next run.");
+            }
+            Ending::Failed
+        }
     }
+}
+
+/// The `Err` is why it failed.
+fn attempt(runtime: &Runtime, work: impl Future<Output = ()>) -> Result<(), String> {
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
+    let reason = FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    ended.map_err(|_| reason.unwrap_or_default())
+}
+
+async fn nothing_is_left(traces: &[PathBuf]) {
     run_folder::remove_abandoned();
-    let gone = eventually("the node to be gone", SOON, async || {
+    eventually("the node to be gone", SOON, async || {
         let left: Vec<_> = traces.iter().filter(|trace| trace.exists()).collect();
         left.is_empty().then_some(()).ok_or_else(|| format!("{left:?} is left"))
-    });
-    runtime.block_on(gone);
-    println!(
-        "\n{}",
-        match ending {
-            Ending::Whole => "Nothing is left of the node.",
-            _ => "Interrupted. Nothing is left of the node.",
-        }
-    );
-    ending
+    })
+    .await;
 }
 
 /// What tells a program to end.

@@ -1,6 +1,6 @@
 //! Commands that a person types, run in a shell.
 
-use std::{env, fs, path::Path, process::ExitStatus, time::Duration};
+use std::{env, fs, path::PathBuf, process::ExitStatus, time::Duration};
 
 use crate::{
     eventually::eventually,
@@ -47,19 +47,19 @@ pub async fn run(node: &Node, commands: &str, mut each_line: impl FnMut(&str)) -
     Said { text, status }
 }
 
-/// The folders of kubectl and pullpass, before those of the PATH.
-pub fn path() -> String {
+/// The folders of kubectl and pullpass.
+pub fn folders() -> [PathBuf; 2] {
     let programs = [programs::path("kubectl"), env!("CARGO_BIN_EXE_pullpass").into()];
-    let folders = programs.iter().filter_map(|program| program.parent()).map(Path::to_path_buf);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(folders.chain(env::split_paths(&path))).expect("a PATH");
-    path.into_string().expect("the PATH is UTF-8")
+    programs.map(|program| program.parent().expect("it is in a folder").to_path_buf())
 }
 
 fn environment(node: &Node) -> Vec<(String, String)> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(folders().into_iter().chain(env::split_paths(&path)));
+    let path = path.expect("no folder has a colon in its name").into_string();
     let kubeconfig = node.plane.admin_kubeconfig();
     let variables = [
-        ("PATH", path()),
+        ("PATH", path.expect("the PATH is UTF-8")),
         ("HOME", node.folder().display().to_string()),
         ("KUBECONFIG", kubeconfig.display().to_string()),
         ("KUBECTL_KUBERC", "false".into()),
