@@ -25,6 +25,7 @@ mod places;
 mod private_images;
 mod reboot;
 mod rolling;
+mod shell;
 mod torn_down;
 mod webhook_down;
 
