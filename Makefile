@@ -68,6 +68,7 @@ fmt: ## Format the code
 lint: ## Formatting, clippy, and the Go code of the tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test demo -- -D warnings
 	cd tests/cluster && go vet ./...
 	cd image && go vet ./...
 
