@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench-copies build release control-plane node node-left-out registry certs docs completions man fmt lint deny audit \
+.PHONY: help run demo test soak bench-copies bench-node build release control-plane node node-left-out registry certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -15,6 +15,11 @@ help: ## List the targets
 
 run: build ## Start the webhook on this machine and post it a new Pod (ARGS=--once: end after the answer)
 	@$(CARGO) run --quiet --locked --example first_pod -- target/debug/pullpass $(ARGS)
+
+# The image it builds itself, as the tests on a node do.
+demo: node control-plane registry ## Show Pullpass on a real node, started for it (ARGS=--stay: until Enter; needs root)
+	@set -o pipefail; demo=$$($(CARGO) test --quiet --locked --no-run --test demo --message-format=json-render-diagnostics | \
+		sed -n 's|.*"executable":"\([^"]*/deps/demo-[^"]*\)".*|\1|p') && exec "$$demo" $(ARGS)
 
 # The tests on a real node need root on Linux. Where that cannot be had, PULLPASS_SKIP_NODE=1 leaves them out.
 NODE := $(if $(filter 1,$(PULLPASS_SKIP_NODE)),node-left-out,node image)
@@ -27,6 +32,10 @@ soak: control-plane ## Rotate authority and certificate 1,000 times while Pods a
 
 bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESULTS.md (about 15 minutes; QUICK=1: 3; RESULTS=FILE)
 	$(CARGO) bench --locked --bench copies
+
+# The Pullpass that it measures is that of the image: the bench itself need not be optimized.
+bench-node: node image control-plane registry ## Measure Pullpass on a real node for bench/RESULTS.md (about 12 minutes; QUICK=1: 3; RESULTS=FILE)
+	$(CARGO) bench --locked --profile dev --bench node
 
 build: ## Build for development
 	@$(CARGO) build --quiet --locked
@@ -69,6 +78,7 @@ fmt: ## Format the code
 lint: ## Formatting, clippy, and the Go code of the tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test demo -- -D warnings
 	cd tests/cluster && go vet ./...
 	cd tests/node && go vet ./...
 	cd image && go vet ./...

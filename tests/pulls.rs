@@ -32,6 +32,7 @@ registries:
 const APP: &str = "registry.example.com/team/app:1";
 const WRONG: &str = "failed to pull and unpack image \"registry.example.com/team/app:1\": failed to resolve reference \"registry.example.com/team/app:1\": unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 401 Unauthorized";
 const NONE: &str = "failed to pull and unpack image \"registry.example.com/team/app:1\": failed to resolve reference \"registry.example.com/team/app:1\": pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials";
+const HIDDEN: &str = "failed to pull and unpack image \"registry.example.com/team/app:1\": failed to resolve reference \"registry.example.com/team/app:1\": registry.example.com/team/app:1: not found";
 const NO_HOST: &str = "failed to do request: Head \"https://registry.example.com/v2/\": dial tcp: lookup registry.example.com: no such host";
 
 /// A Pod of team-a whose container `app` waits with this message.
@@ -145,7 +146,34 @@ fn pulls(pod: &Value) -> Vec<StuckPull> {
 #[case::too_often(&["team"], "429 Too Many Requests", in_place(), Cause::TooManyRequests, "")]
 #[case::no_host(&["team"], NO_HOST, in_place(), Cause::Unreachable, "the node cannot reach the registry")]
 #[case::no_host_whatever_else(&[], NO_HOST, PullSecret::InTheWay, Cause::Unreachable, "")]
-#[case::no_image(&["team"], "a/b: not found", in_place(), Cause::NotFound, "check name and tag")]
+#[case::no_image(&["team"], HIDDEN, in_place(), Cause::NotFound,
+    "check name and tag, and the rights of the user in pullpass-system/team-source")]
+#[case::no_image_of_others(&["team"], HIDDEN, PullSecret::OfOthers, Cause::NotFound,
+    "the rights of the user in the Secret `team` of its namespace")]
+#[case::hidden_from_one_that_was_missed(&[], HIDDEN, in_place(), Cause::NoPullSecret,
+    "restart its workload; the registry says not found, as some do to whoever shows no credential that they know")]
+#[case::hidden_without_a_copy(&["team"], HIDDEN, PullSecret::Missing("p/s".into()), Cause::CopyMissing,
+    "; the registry says not found")]
+#[case::hidden_for_want_of_a_key(&["team"], HIDDEN, PullSecret::NotCovering("p/s".into()), Cause::NotCovered,
+    "; the registry says not found")]
+#[case::wrong_platform(&["team"], "no match for platform in manifest: not found", in_place(),
+    Cause::WrongPlatform, "the image is not built for the platform of the node")]
+#[case::wrong_platform_whatever_else(&[], "no match for platform in manifest sha256:0f: not found",
+    PullSecret::InTheWay, Cause::WrongPlatform, "")]
+#[case::lost_on_the_node(&["team"], "failed to extract layer: content digest sha256:0f: not found",
+    in_place(), Cause::Other, "check its container runtime")]
+#[case::a_host_called_unauthorized(&["team"],
+    "failed to do request: dial tcp: lookup unauthorized.example.com on 10.0.0.10:53: no such host",
+    in_place(), Cause::Unreachable, "the node cannot reach the registry")]
+#[case::a_host_without_a_dot(&["team"],
+    "failed to do request: dial tcp: lookup forbidden on [fd00::a]:53: no such host",
+    in_place(), Cause::Unreachable, "")]
+#[case::a_tag_called_denied(&["team"], "manifest for denied:forbidden not found", in_place(),
+    Cause::NotFound, "")]
+#[case::tls(&["team"], "remote error: tls: handshake failure", in_place(), Cause::Unreachable, "")]
+#[case::eof(&["team"], "[failed to copy: unexpected EOF, other]", in_place(), Cause::Unreachable, "")]
+#[case::names_with_tls_and_eof(&["team"], "failed to mount settlsd from geofence", in_place(),
+    Cause::Other, "see the Events of the Pod")]
 #[case::older_kubelet(&["team"], "Back-off pulling image \"a\"", in_place(), Cause::Other,
     "see the Events of the Pod")]
 fn a_pod_of_a_granted_namespace(
@@ -158,6 +186,36 @@ fn a_pod_of_a_granted_namespace(
     let (entry, found, reason) = World::new(secret).problem(pod(APP, secrets, message));
     assert_eq!((&*entry, found), ("team", cause), "{reason}");
     assert!(reason.contains(words), "{reason}");
+}
+
+/// A secret cannot be added to a Pod, and a new one is given none for what only `kubectl debug` brings.
+#[test]
+fn an_ephemeral_container_has_the_pull_secrets_that_the_pod_began_with() {
+    let debugged = |own: &str, secrets: &[&str]| {
+        let mut pod = pod(own, secrets, "");
+        pod["spec"]["ephemeralContainers"] = json!([{"name": "debug", "image": APP}]);
+        pod["status"]["containerStatuses"] = json!([]);
+        pod["status"]["ephemeralContainerStatuses"] =
+            json!([waiting("debug", "ImagePullBackOff", NONE)]);
+        pod
+    };
+    let began = "an ephemeral container uses the pull secrets that the Pod began with";
+    for (world, pod, cause, words) in [
+        (World::new(in_place()), debugged("busybox", &[]), Cause::EphemeralContainer, began),
+        (
+            World::new(in_place()).configured("mode: observe\n"),
+            debugged("busybox", &[]),
+            Cause::EphemeralContainer,
+            began,
+        ),
+        // This one should have begun with it.
+        (World::new(in_place()), debugged(APP, &[]), Cause::NoPullSecret, "delete it"),
+        (World::new(in_place()), debugged("busybox", &["team"]), Cause::NoCredential, ""),
+    ] {
+        let (_, found, reason) = world.problem(pod);
+        assert_eq!(found, cause, "{reason}");
+        assert!(reason.contains(words), "{reason}");
+    }
 }
 
 /// KEP-2535: such an image is as if it were not there.
@@ -177,6 +235,11 @@ fn an_image_on_the_node_is_pulled_again_or_is_not_there() {
 fn a_pod_that_is_not_served() {
     let named = |namespace: &str| {
         let mut pod = pod(APP, &[], NONE);
+        pod["metadata"]["namespace"] = json!(namespace);
+        pod
+    };
+    let hidden = |namespace: &str| {
+        let mut pod = pod(APP, &[], HIDDEN);
         pod["metadata"]["namespace"] = json!(namespace);
         pod
     };
@@ -200,6 +263,8 @@ fn a_pod_that_is_not_served() {
         ),
         (world().configured("scope: optIn\n"), named("team-a"), Cause::LeftOut, "`scope: optIn`"),
         (world().configured("mode: observe\n"), named("team-a"), Cause::Observed, "mode: observe"),
+        (world(), hidden("shop"), Cause::NotGranted, "matches it; the registry says not found"),
+        (world(), hidden("kube-system"), Cause::LeftOut, "; the registry says not found"),
     ] {
         let (entry, found, reason) = world.problem(pod);
         assert_eq!((&*entry, found), ("team", cause), "{reason}");

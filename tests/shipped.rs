@@ -1,5 +1,9 @@
 //! What is shipped beside the program agrees with it: configurations, versions, the readme's table.
 
+#[allow(dead_code, reason = "the demonstration needs more of it")]
+#[path = "demo/steps.rs"]
+mod steps;
+
 use pullpass::{
     config,
     sources::FindingKind,
@@ -40,6 +44,26 @@ fn the_table_of_the_readme_is_in_order() {
     let parsed = config::parse(block.expect("the readme has a table")).unwrap();
     assert_eq!(parsed.config.entries().len(), 5);
     assert_eq!(parsed.warnings, []);
+}
+
+/// What the readme shows of the demonstration are its steps and commands, in order.
+#[test]
+fn the_demonstration_of_the_readme_is_the_demonstration() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("\n$ kubectl get nodes\n").expect("the readme shows it");
+    let shown = rest.split("```").next().unwrap_or(rest);
+    let is_step =
+        |line: &str| line.split_once(". ").is_some_and(|(it, _)| it.parse::<u8>().is_ok());
+    let shown = shown.lines().filter(|line| line.starts_with("$ ") || is_step(line));
+    let demonstration = steps::STEPS.iter().enumerate().flat_map(|(i, step)| {
+        let commands = step.commands.iter().map(|command| format!("$ {}", command.line));
+        [format!("{}. {}", i + 1, step.says)].into_iter().chain(commands)
+    });
+    let mut rest = demonstration.skip_while(|line| line != "$ kubectl get nodes").skip(1);
+    for line in shown {
+        assert!(rest.any(|it| it == line), "the demonstration has no such step: {line}");
+    }
+    assert_eq!(rest.count(), 0, "the readme shows the last step");
 }
 
 /// A link to a file of the repository, and to a heading in it.

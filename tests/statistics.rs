@@ -1,6 +1,6 @@
 //! The statistics of `bench/`.
 
-#[path = "../bench/copies/statistics.rs"]
+#[path = "../bench/common/statistics.rs"]
 mod statistics;
 
 use statistics::{Sample, seconds, thousands};

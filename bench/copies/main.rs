@@ -8,15 +8,15 @@
 )]
 
 mod cluster;
+#[path = "../common/mod.rs"]
+mod common;
 mod controller;
 mod fixtures;
-mod machine;
 mod observer;
 mod options;
 mod report;
 mod requests;
 mod stages;
-mod statistics;
 
 // The fixtures name each other by these.
 use fixtures::{
@@ -24,12 +24,12 @@ use fixtures::{
     supervised,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    machine::Machine,
+    common::{machine::Machine, results},
     options::Options,
-    report::{Figures, section, write_section},
+    report::{Figures, TITLE, section},
     stages::Bench,
 };
 
@@ -59,9 +59,5 @@ async fn main() -> Result<()> {
     }
     bench.end().await?;
     let section = section(&options.command, &machine, &versions, &figures);
-    println!("\n{section}");
-    write_section(&options.results, &section)
-        .with_context(|| format!("failed to write {}", options.results.display()))?;
-    eprintln!("written to {}", options.results.display());
-    Ok(())
+    results::tell(&options.results, TITLE, &section)
 }

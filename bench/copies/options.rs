@@ -1,9 +1,12 @@
-//! What is measured, by variables of the environment, which `make` passes on.
+//! What is measured.
 
-use std::{env, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::common::variables::{command, is_quick, results, variable};
+
+const TARGET: &str = "bench-copies";
 /// The variables, in the order in which they are told.
 const VARIABLES: [&str; 4] = ["QUICK", "NAMESPACES", "FOREIGN", "RESULTS"];
 
@@ -31,7 +34,7 @@ pub struct Options {
 impl Options {
     /// Reads the variables.
     pub fn from_environment() -> Result<Self> {
-        let is_quick = variable("QUICK").is_some();
+        let is_quick = is_quick();
         let quick_or = |quick, full| if is_quick { quick } else { full };
         let sizes = match variable("NAMESPACES") {
             Some(list) => list.split_whitespace().map(|n| number("NAMESPACES", n)).collect(),
@@ -53,18 +56,10 @@ impl Options {
             at_once: quick_or(20, 50),
             restarts: quick_or(2, 5),
             rotations: quick_or(2, 3),
-            // A quick run is for a look, not for the record.
-            results: variable("RESULTS").map_or_else(
-                || if is_quick { "target/bench-copies.md" } else { "bench/RESULTS.md" }.into(),
-                PathBuf::from,
-            ),
-            command: command(),
+            results: results(TARGET),
+            command: command(TARGET, &VARIABLES),
         })
     }
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|text| !text.is_empty())
 }
 
 fn number<T: FromStr>(name: &str, text: &str) -> Result<T>
@@ -72,16 +67,4 @@ where
     T::Err: std::error::Error + Send + Sync + 'static,
 {
     text.parse().with_context(|| format!("{name}: {text:?} is not a number"))
-}
-
-fn command() -> String {
-    let given = VARIABLES.iter().filter_map(|name| {
-        let value = variable(name)?;
-        Some(if value.contains(' ') {
-            format!(" {name}=\"{value}\"")
-        } else {
-            format!(" {name}={value}")
-        })
-    });
-    format!("make bench-copies{}", given.collect::<String>())
 }

@@ -1,17 +1,18 @@
 //! The figures as a section of `bench/RESULTS.md`.
 
-use std::{fs, io, path::Path};
-
 use crate::{
     cluster::ENTRIES,
+    common::{
+        machine::Machine,
+        results::{row, spread},
+        statistics::{Sample, seconds, thousands},
+    },
     controller::Memory,
-    machine::{Machine, Versions},
     requests::Requests,
-    statistics::{Sample, seconds, thousands},
 };
 
-const HEAD: &str = "# Results\n\nWhat was measured, each by the command that it names.\n";
-const TITLE: &str = "## Copies of pull secrets";
+/// Under this title it stands.
+pub const TITLE: &str = "## Copies of pull secrets";
 
 /// All that was measured.
 #[derive(Default)]
@@ -59,11 +60,11 @@ pub struct MemoryFigure {
 }
 
 /// The whole section.
-pub fn section(command: &str, machine: &Machine, versions: &Versions, figures: &Figures) -> String {
+pub fn section(command: &str, machine: &Machine, versions: &str, figures: &Figures) -> String {
     [
         format!("{TITLE}\n\n`{command}`\n\n"),
         machine.text(),
-        versions.text(),
+        versions.to_owned(),
         format!(
             "- {ENTRIES} entries, each with a source of 3 KiB of its own, grant every namespace: {ENTRIES} copies each. The \
              controller has the ServiceAccount, the rights and the fence of the default overlay.\n\
@@ -93,7 +94,7 @@ fn restarts(figures: &[RestartFigure]) -> String {
             most(Requests::writes_of_secrets).to_string(),
             most(Requests::other_writes).to_string(),
             most(Requests::total).to_string(),
-            spread(times),
+            spread(times, seconds),
         ];
         text.push_str(&row(&cells));
     }
@@ -142,7 +143,7 @@ fn rotations(figures: &[RotationFigure]) -> String {
         let cells = [
             thousands(*namespaces),
             times.len().to_string(),
-            spread(times),
+            spread(times, seconds),
             format!("{} s", namespaces.saturating_sub(200) / 100),
             writes.join(", "),
             most.to_string(),
@@ -182,41 +183,6 @@ fn requests_by_size<'a>(of: impl Iterator<Item = (usize, Option<&'a Requests>)>)
     of.filter_map(line).collect()
 }
 
-fn row(cells: &[String]) -> String {
-    format!("| {} |\n", cells.join(" | "))
-}
-
-fn spread(times: &[f64]) -> String {
-    let sample: Sample = times.iter().copied().collect();
-    match sample.count() {
-        0 | 1 => seconds(sample.median()),
-        _ => {
-            let [median, least, greatest] =
-                [sample.median(), sample.least(), sample.greatest()].map(seconds);
-            format!("{median} ({least} to {greatest})")
-        }
-    }
-}
-
 fn mebibytes(kib: usize) -> String {
     format!("{}.{}", kib / 1024, kib % 1024 * 10 / 1024)
-}
-
-/// Puts the section into the file, in the place of the one before.
-pub fn write_section(file: &Path, section: &str) -> io::Result<()> {
-    let before = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
-        Err(error) => return Err(error),
-    };
-    fs::write(file, replaced(&before, section))
-}
-
-fn replaced(text: &str, section: &str) -> String {
-    let Some(start) = text.find(&format!("{TITLE}\n")) else {
-        return format!("{}\n\n{section}", text.trim_end());
-    };
-    let rest = &text[start + TITLE.len()..];
-    let after = rest.find("\n## ").map_or("", |end| &rest[end..]);
-    format!("{}{section}{after}", &text[..start])
 }

@@ -11,9 +11,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::{
     cluster::{self, Cluster, ENTRIES},
+    common::machine,
     controller::Controller,
     eventually::eventually,
-    machine::Versions,
     observer::Observer,
     options::Options,
     report::{Figures, MemoryFigure, NewcomerFigure, RestartFigure, RotationFigure},
@@ -227,8 +227,11 @@ impl Bench {
     }
 
     /// What it was measured with.
-    pub async fn versions(&self) -> Result<Versions> {
-        Ok(Versions::of(self.cluster.version().await?))
+    pub async fn versions(&self) -> Result<String> {
+        let built =
+            if cfg!(debug_assertions) { "a DEVELOPMENT build" } else { "the release build" };
+        let on = format!("kube-apiserver {}", self.cluster.version().await?);
+        Ok(machine::versions(built, &on))
     }
 
     /// Ends the controller as a rolling update does.

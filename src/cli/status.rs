@@ -19,6 +19,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 #[command(after_help = "\
 Examples:
   pullpass status
+  pullpass status --copies-only
   pullpass status --kubeconfig ~/.kube/config -o json | jq '.problems[]'
   pullpass status -o json | jq '.pulls[] | [.entry, .cause, .pods]'")]
 pub struct Status {
@@ -31,6 +32,9 @@ pub struct Status {
     /// The ConfigMap of the configuration [default: NS/pullpass, of --namespace]
     #[arg(long, value_name = "NS/NAME", env = "PULLPASS_CONFIG_MAP")]
     config_map: Option<ObjectName>,
+    /// Look at the copies alone, and at no Pod: for a pipeline, which an image of others is not to stop
+    #[arg(long, env = "PULLPASS_COPIES_ONLY", value_parser = clap::builder::BoolishValueParser::new())]
+    copies_only: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -72,6 +76,7 @@ impl Status {
             config_map: self.config_map.clone().unwrap_or_else(own),
             shared_grace: SHARED_GRACE,
         };
+        let no_pods = self.copies_only.then(|| "left out by `--copies-only`".to_owned());
         tls::install_provider();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -79,7 +84,7 @@ impl Status {
             .context("failed to start the runtime")?;
         runtime.block_on(async {
             let client = client::connect(self.kubeconfig.as_deref()).await?;
-            Ok(survey(&client, &options).await?)
+            Ok(survey(&client, &options, no_pods).await?)
         })
     }
 }

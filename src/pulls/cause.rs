@@ -8,7 +8,8 @@ use super::{
 use crate::{
     config::{Config, Entry, Mode},
     inject::{
-        Decision, ImageMatch, Namespace, Outcome, SecretDecision, SecretState, decide, match_images,
+        Decision, ImageMatch, ImagePlace, Namespace, Outcome, SecretDecision, SecretState, decide,
+        match_images,
     },
 };
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub enum Cause {
     Observed,
     /// The Pod was created without the pull secret that it would get now.
     NoPullSecret,
+    /// The image is that of an ephemeral container, for which the Pod was given no pull secret.
+    EphemeralContainer,
     /// The source of the entry cannot be used.
     SourceUnusable,
     /// The namespace has no copy of the source.
@@ -43,6 +46,8 @@ pub enum Cause {
     NotPermitted,
     /// The registry has no such image.
     NotFound,
+    /// The image is not built for the node.
+    WrongPlatform,
     /// The registry was asked too often.
     TooManyRequests,
     /// The registry cannot be reached, or fails.
@@ -119,13 +124,38 @@ pub fn verdicts<'c, 'p>(
             stands.retain(|(_, _, stand)| stand.is_granted());
         }
         for (position, entry, stand) in stands {
-            let known = of_node(pull.refusal).or_else(|| of_pod(stand, config.mode));
-            let (cause, reason) = known
+            let is_begun_with = !is_ephemeral(pull.place)
+                || matched.iter().any(|(of, images)| *of == position && is_any_begun_with(images));
+            let (cause, reason) = of_node(pull.refusal)
+                .or_else(|| {
+                    let missed = of_pod(stand, is_begun_with, config.mode);
+                    missed.map(|missed| as_hidden(pull.refusal, missed))
+                })
                 .unwrap_or_else(|| of_secret(pull.refusal, entry, pull_secret(entry, &pull.image)));
             verdicts.push(Verdict { position, entry, pull, cause, reason });
         }
     }
     verdicts
+}
+
+fn is_ephemeral(place: ImagePlace) -> bool {
+    matches!(place, ImagePlace::EphemeralContainer(_))
+}
+
+/// Whether a new Pod would have one of them.
+fn is_any_begun_with(images: &[ImageMatch<'_>]) -> bool {
+    images.iter().any(|image| image.left_out_by.is_none() && !is_ephemeral(image.place))
+}
+
+/// Registries that hide images say `not found` to whoever shows nothing. Then that is not the cause.
+fn as_hidden(refusal: Refusal, (cause, reason): (Cause, String)) -> (Cause, String) {
+    match refusal {
+        Refusal::NotFound => {
+            let hidden = "the registry says not found, as some do to whoever shows no credential that they know";
+            (cause, format!("{reason}; {hidden}"))
+        }
+        _ => (cause, reason),
+    }
 }
 
 /// How an entry stands to a Pod.
@@ -158,9 +188,10 @@ impl<'d> Stand<'d> {
 /// What no credential would change.
 fn of_node(refusal: Refusal) -> Option<(Cause, String)> {
     let (cause, reason) = match refusal {
-        Refusal::NotFound => {
-            (Cause::NotFound, "the registry has no such image, or hides it: check name and tag")
-        }
+        Refusal::WrongPlatform => (
+            Cause::WrongPlatform,
+            "the image is not built for the platform of the node: choose another image, or other nodes",
+        ),
         Refusal::Unreachable => (
             Cause::Unreachable,
             "the node cannot reach the registry, or the registry fails: check name, network and certificate",
@@ -177,7 +208,7 @@ fn of_node(refusal: Refusal) -> Option<(Cause, String)> {
 }
 
 /// Why the Pod does not carry the pull secret; none if it does.
-fn of_pod(stand: Stand<'_>, mode: Mode) -> Option<(Cause, String)> {
+fn of_pod(stand: Stand<'_>, is_begun_with: bool, mode: Mode) -> Option<(Cause, String)> {
     let secrets = match stand {
         Stand::LeftOut(reason) => return Some((Cause::LeftOut, format!("left out: {reason}"))),
         Stand::NotGranted(reason) => return Some((Cause::NotGranted, reason)),
@@ -186,6 +217,11 @@ fn of_pod(stand: Stand<'_>, mode: Mode) -> Option<(Cause, String)> {
     let is_carried = secrets.iter().any(|secret| secret.state == SecretState::Present);
     match (is_carried, mode) {
         (true, _) => None,
+        (false, _) if !is_begun_with => Some((
+            Cause::EphemeralContainer,
+            "an ephemeral container uses the pull secrets that the Pod began with, and none is of this entry: use an image that needs none, or one from a registry that the Pod uses already"
+                .to_owned(),
+        )),
         (false, Mode::Observe) => {
             Some((Cause::Observed, "`mode: observe`: no Pod is given a pull secret".to_owned()))
         }
@@ -199,41 +235,38 @@ fn of_pod(stand: Stand<'_>, mode: Mode) -> Option<(Cause, String)> {
 
 /// What is the matter with the pull secret that the Pod carries, or with the credential in it.
 fn of_secret(refusal: Refusal, entry: &Entry, secret: PullSecret) -> (Cause, String) {
-    let source = match secret {
-        PullSecret::SourceUnusable(source) => {
-            return (Cause::SourceUnusable, format!("{source} cannot be copied"));
-        }
-        PullSecret::Missing(source) => {
-            return (
-                Cause::CopyMissing,
-                format!("its namespace has no copy of {source}: see the log of the controller"),
-            );
-        }
-        PullSecret::Outdated(source) => {
-            return (
-                Cause::CopyOutdated,
-                format!("the copy of {source} is outdated: see the log of the controller"),
-            );
-        }
-        PullSecret::InTheWay => {
-            return (
-                Cause::CopyInTheWay,
-                "a Secret that is not a copy of Pullpass's has the name of the pull secret, and is used as it is"
-                    .to_owned(),
-            );
-        }
-        PullSecret::NotCovering(source) => {
-            return (
-                Cause::NotCovered,
-                format!("{source} has no credential for this image: check the keys of `auths`"),
-            );
-        }
-        PullSecret::InPlace(source) => source,
+    let (cause, reason) = match secret {
+        PullSecret::InPlace(source) => return of_credential(refusal, &source),
         PullSecret::OfOthers => {
             let names = entry.pull_secrets.join("`, `");
-            format!("the Secret `{names}` of its namespace")
+            return of_credential(refusal, &format!("the Secret `{names}` of its namespace"));
         }
+        PullSecret::SourceUnusable(source) => {
+            (Cause::SourceUnusable, format!("{source} cannot be copied"))
+        }
+        PullSecret::Missing(source) => (
+            Cause::CopyMissing,
+            format!("its namespace has no copy of {source}: see the log of the controller"),
+        ),
+        PullSecret::Outdated(source) => (
+            Cause::CopyOutdated,
+            format!("the copy of {source} is outdated: see the log of the controller"),
+        ),
+        PullSecret::InTheWay => (
+            Cause::CopyInTheWay,
+            "a Secret that is not a copy of Pullpass's has the name of the pull secret, and is used as it is"
+                .to_owned(),
+        ),
+        PullSecret::NotCovering(source) => (
+            Cause::NotCovered,
+            format!("{source} has no credential for this image: check the keys of `auths`"),
+        ),
     };
+    as_hidden(refusal, (cause, reason))
+}
+
+/// What is the matter with a credential that is where it should be.
+fn of_credential(refusal: Refusal, source: &str) -> (Cause, String) {
     match refusal {
         Refusal::NoCredential => (
             Cause::NoCredential,
@@ -246,6 +279,10 @@ fn of_secret(refusal: Refusal, entry: &Entry, secret: PullSecret) -> (Cause, Str
         Refusal::NotPermitted => (
             Cause::NotPermitted,
             format!("the registry does not let the credential pull it: check the rights of the user in {source}, and the password"),
+        ),
+        Refusal::NotFound => (
+            Cause::NotFound,
+            format!("the registry has no such image, or hides it: check name and tag, and the rights of the user in {source}"),
         ),
         Refusal::TooManyRequests => (
             Cause::TooManyRequests,

@@ -1,7 +1,7 @@
 //! What is read of a Pod that exists: which of its images the kubelet cannot pull. Everything else is
 //! skipped.
 
-use super::refusal::{Refusal, shortened};
+use super::{message::shortened, refusal::Refusal};
 use crate::inject::{ImagePlace, PodView};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;

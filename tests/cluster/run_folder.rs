@@ -55,7 +55,8 @@ impl RunFolder {
     }
 }
 
-fn remove_abandoned() {
+/// Removes the folders of test processes that are gone, and those that this one has let go of.
+pub fn remove_abandoned() {
     let Ok(entries) = fs::read_dir(TARGET) else {
         return;
     };

@@ -114,6 +114,30 @@ async fn status_tells_which_pods_cannot_pull_and_why() {
 }
 
 #[tokio::test]
+async fn of_the_copies_alone_the_exit_code_is_not_that_of_an_image() {
+    let (copying, team, _) = begin().await;
+    let typo = format!("{IMAGE}: not found");
+    stuck(&team, "web-1", &["team"], &typo).await;
+    let admin = copying.cluster.control_plane().admin_kubeconfig();
+
+    let (code, text) = status_as(&admin, &[]);
+    assert!(code == Some(1) && told(&text).len() == 1, "{code:?} {text}");
+    let (code, text) = status_as(&admin, &["--copies-only"]);
+    let note = "note: whether Pods can pull is not known: left out by `--copies-only`\nall copies are in place\n";
+    assert!(code == Some(0) && text.ends_with(note), "{code:?} {text}");
+    let (_, json) = status_as(&admin, &["--copies-only", "-o", "json"]);
+    let found: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&found["pulls"], &found["podsNotListed"]),
+        (&json!([]), &json!("left out by `--copies-only`"))
+    );
+
+    copying.source("team-source", "{}").await;
+    let (code, text) = status_as(&admin, &["--copies-only"]);
+    assert_eq!(code, Some(1), "{text}");
+}
+
+#[tokio::test]
 async fn what_the_kubelet_says_cannot_steer_a_terminal() {
     let (copying, team, _) = begin().await;
     stuck(&team, "web-1", &["team"], "\u{1b}[2J\nall copies are in place: 401 Unauthorized").await;

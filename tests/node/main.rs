@@ -18,11 +18,14 @@ mod namespaces;
 mod node;
 mod pods;
 
+mod drained;
 mod kept_images;
 mod overlay;
 mod places;
 mod private_images;
+mod reboot;
 mod rolling;
+mod shell;
 mod torn_down;
 mod webhook_down;
 
@@ -70,7 +73,9 @@ const TESTS: &[Test] = tests![
     places: init_containers_and_image_volumes_are_pulled;
     rolling: a_deployment_of_20_pods_has_its_secrets_throughout;
     webhook_down: what_the_manual_says_heals_pods_that_were_missed;
+    drained: a_drain_of_the_only_node_leaves_a_replica_at_work;
     overlay: its_rights_were_enough_and_nothing_restarted;
+    reboot: pullpass_comes_back_by_itself;
     torn_down: nothing_is_left_of_a_node_whose_test_is_killed;
 ];
 

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     os::fd::AsFd,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -66,6 +67,13 @@ impl Namespaces {
         let mut line = vec![SCRIPT.into(), "run".into(), self.folder.clone().into()];
         line.extend(command);
         line
+    }
+
+    /// Ends all that runs in them, as the end of power does; nothing starts by itself.
+    pub fn reboot(&self) {
+        let output = Command::new(SCRIPT).arg("reboot").arg(&self.folder).output();
+        let output = output.unwrap_or_else(|error| panic!("cannot run {SCRIPT}: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Takes this thread, and all threads and processes that it starts from now on, into their network.

@@ -1,7 +1,13 @@
 //! A node: kubelet, containerd, runc and kube-proxy in namespaces of their own, with a control plane and a
 //! registry that demands credentials in the same network.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::Node as Machine;
 use kube::{Api, Client};
@@ -31,12 +37,17 @@ const START: Duration = Duration::from_mins(2);
 pub struct Node {
     pub registry: Registry,
     pub plane: ControlPlane,
-    _containerd: Containerd,
     client: Client,
     // Before the folder, and all that the node has in it.
-    programs: Vec<Supervised>,
+    programs: Mutex<Programs>,
     pub namespaces: Namespaces,
     folder: RunFolder,
+}
+
+/// What runs on the node beside Pods.
+struct Programs {
+    _containerd: Containerd,
+    others: [Supervised; 3],
 }
 
 impl Node {
@@ -56,22 +67,26 @@ impl Node {
         let plane = ControlPlane::start(place).await.unwrap_or_else(|error| panic!("{error}"));
         let client = control_plane::client(&plane.admin_kubeconfig()).await;
         let client = client.unwrap_or_else(|error| panic!("the administrator's client: {error}"));
-        let own = vec![
-            kubelet::start_scheduler(&namespaces, &plane, &folder),
-            kubelet::start_proxy(&namespaces, &plane, &folder),
-            kubelet::start_kubelet(&namespaces, &plane, &folder),
-        ];
-        let mut node = Self {
+        let others = start_others(&namespaces, &plane, &folder);
+        let node = Self {
             registry,
             plane,
-            _containerd: containerd,
             client,
-            programs: own,
+            programs: Mutex::new(Programs { _containerd: containerd, others }),
             namespaces,
             folder,
         };
         node.becomes_ready().await;
         node
+    }
+
+    /// Takes the power from it and starts it again. The control plane goes on, as on another machine.
+    pub async fn reboot(&self) {
+        self.namespaces.reboot();
+        let containerd = Containerd::start(&self.namespaces, &self.folder).await;
+        let others = start_others(&self.namespaces, &self.plane, &self.folder);
+        let started = Programs { _containerd: containerd, others };
+        *self.programs.lock().unwrap_or_else(PoisonError::into_inner) = started;
     }
 
     /// The administrator's client.
@@ -90,14 +105,19 @@ impl Node {
         format!("{HOST}/{repository}:1")
     }
 
-    async fn becomes_ready(&mut self) {
+    fn all_go_on(&self) {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        for program in &mut programs.others {
+            if let Some(status) = program.exited() {
+                panic!("a program of the node ended ({status}): {}", program.log_tail());
+            }
+        }
+    }
+
+    async fn becomes_ready(&self) {
         let nodes: Api<Machine> = Api::all(self.client());
         eventually("the node to be Ready", START, async || {
-            for program in &mut self.programs {
-                if let Some(status) = program.exited() {
-                    panic!("a program of the node ended ({status}): {}", program.log_tail());
-                }
-            }
+            self.all_go_on();
             let node = nodes.get(NODE).await.map_err(|error| error.to_string())?;
             let taints = node.spec.and_then(|spec| spec.taints).unwrap_or_default();
             let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
@@ -109,6 +129,18 @@ impl Node {
         })
         .await;
     }
+}
+
+fn start_others(
+    namespaces: &Namespaces,
+    plane: &ControlPlane,
+    folder: &RunFolder,
+) -> [Supervised; 3] {
+    [
+        kubelet::start_scheduler(namespaces, plane, folder),
+        kubelet::start_proxy(namespaces, plane, folder),
+        kubelet::start_kubelet(namespaces, plane, folder),
+    ]
 }
 
 /// The image of a program that waits.

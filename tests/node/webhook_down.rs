@@ -1,6 +1,6 @@
 //! Pods that are created while no replica of the webhook answers, and how they are healed.
 
-use std::{env, process::Command, time::Duration};
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt, api::ListParams};
@@ -12,7 +12,7 @@ use crate::{
     node::Node,
     pods::{PULLED, container},
     private_images::NO_CREDENTIAL,
-    programs,
+    shell,
 };
 
 const MANUAL: &str = include_str!("../../docs/operations.md");
@@ -71,18 +71,18 @@ pub async fn what_the_manual_says_heals_pods_that_were_missed(node: &Node) {
     .await;
 
     let [status, failing, created, heal] = commands();
-    let status = shell(node, &status, 1);
+    let status = said(node, &status, 1).await;
     for words in ["entry `team`", "2 Pods cannot pull", "it has no pull secret of this entry"] {
         assert!(status.contains(words), "{words}: {status}");
     }
-    let (failing, created) = (shell(node, &failing, 0), shell(node, &created, 0));
+    let (failing, created) = (said(node, &failing, 0).await, said(node, &created, 0).await);
     for pod in &missed {
         let name = pod.name_any();
         assert!(failing.lines().any(|line| line.contains(&name)), "{failing}");
         let line = created.lines().find(|line| line.contains(&name));
         assert!(line.is_some_and(|line| line.trim_end().ends_with("<none>")), "{created}");
     }
-    shell(node, &heal, 0);
+    said(node, &heal, 0).await;
 
     let deployments: Api<Deployment> = Api::namespaced(node.client(), NAMESPACE);
     eventually("the Deployment to be healed", PULLED, async || {
@@ -111,21 +111,9 @@ fn commands() -> [String; 4] {
     blocks.try_into().expect("the manual has four blocks of commands")
 }
 
-/// What commands print that a person runs, with kubectl and pullpass on the PATH, and that exit with `code`.
-fn shell(node: &Node, commands: &str, code: i32) -> String {
-    let programs = [programs::path("kubectl"), env!("CARGO_BIN_EXE_pullpass").into()];
-    let folders = programs.iter().filter_map(|program| program.parent()).map(Into::into);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(folders.chain(env::split_paths(&path))).expect("a PATH");
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", commands])
-        .env("PATH", path)
-        .env("HOME", node.folder())
-        .env("KUBECONFIG", node.plane.admin_kubeconfig())
-        .env("KUBECTL_KUBERC", "false")
-        .output()
-        .expect("the shell runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{commands}{said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+/// What commands print that exit with `code`.
+async fn said(node: &Node, commands: &str, code: i32) -> String {
+    let said = shell::run(node, commands, |_| ()).await;
+    assert_eq!(said.status.code(), Some(code), "{commands}{}", said.text);
+    said.text
 }

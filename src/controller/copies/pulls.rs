@@ -27,8 +27,8 @@ const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
 pub enum Pods {
     /// Those that cannot pull.
     Listed(Vec<PullProblem>),
-    /// That they may not be listed, in words.
-    Forbidden(String),
+    /// Why they were not looked at.
+    NotListed(String),
 }
 
 /// Looks at all Pods, one page at a time: of those before, only the counts are kept.
@@ -46,7 +46,7 @@ pub async fn look(
     loop {
         let text = match bounded("list", "Pods", page(client, &params)).await {
             Err(error @ RequestError::Refused { code: 403, .. }) => {
-                return Ok(Pods::Forbidden(error.to_string()));
+                return Ok(Pods::NotListed(error.to_string()));
             }
             text => text?,
         };

@@ -13,14 +13,6 @@ pub struct Machine {
     date: String,
 }
 
-/// What was measured, and what served it.
-#[derive(Debug)]
-pub struct Versions {
-    pullpass: String,
-    kubernetes: String,
-    rust: String,
-}
-
 impl Machine {
     /// Looks at it. The load is that of before.
     pub fn look() -> Self {
@@ -47,27 +39,14 @@ impl Machine {
     }
 }
 
-impl Versions {
-    /// Those of this checkout, with this version of the API server.
-    pub fn of(kubernetes: String) -> Self {
-        let commit = output("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
-        let profile =
-            if cfg!(debug_assertions) { "a DEVELOPMENT build" } else { "the release build" };
-        Self {
-            pullpass: format!("{} at commit {commit}, {profile}", env!("CARGO_PKG_VERSION")),
-            rust: output("rustc", &["--version"]),
-            kubernetes,
-        }
-    }
-
-    /// A list, in Markdown.
-    pub fn text(&self) -> String {
-        let Self { pullpass, kubernetes, rust } = self;
-        format!(
-            "- pullpass {pullpass} ({rust}); kube-apiserver {kubernetes}, which writes an audit log of every request, \
-             on an etcd that does not sync its files.\n"
-        )
-    }
+/// What was measured, with how it was built and what it ran on: a list, in Markdown.
+pub fn versions(built: &str, on: &str) -> String {
+    let commit = output("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
+    let (version, rust) = (env!("CARGO_PKG_VERSION"), output("rustc", &["--version"]));
+    format!(
+        "- pullpass {version} at commit {commit}, {built} ({rust}); {on}, which writes an audit log of every request, on an \
+         etcd that does not sync its files.\n"
+    )
 }
 
 fn field(file: &str, name: &str) -> Option<String> {
