@@ -21,6 +21,17 @@ pub struct Source {
     pub on_removal: OnRemoval,
 }
 
+impl Source {
+    /// The Secret of pullpass-system in which an administrator changes the password.
+    pub fn secret_of_password(&self) -> &str {
+        match &self.made {
+            None => &self.secret,
+            Some(Made::Basic(basic)) => &basic.password.secret,
+            Some(Made::DockerConfig(key)) => &key.secret,
+        }
+    }
+}
+
 /// What the Secret of an entry is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made {

@@ -46,6 +46,14 @@ registries:
     images: [registry.example.com/corrected/*]
     namespaces: {names: [corrected-*]}
     source: {secret: corrected}
+  - name: made
+    images: [registry.example.com/made/*]
+    namespaces: {names: [made-*]}
+    source:
+      basic:
+        registry: registry.example.com
+        username: user
+        passwordFrom: {secret: robot, key: token}
 ";
 
 impl Node {

@@ -68,6 +68,7 @@ const TESTS: &[Test] = tests![
         who_opted_out_cannot_pull,
         an_image_that_no_pattern_matches_cannot_be_pulled,
         a_wrong_password_is_told_and_can_be_corrected,
+        a_credential_that_is_made_opens_the_registry,
         a_namespace_that_opts_out_loses_its_copy;
     kept_images: an_image_on_the_node_is_refused_without_a_grant;
     places: init_containers_and_image_volumes_are_pulled;

@@ -92,6 +92,20 @@ pub async fn a_wrong_password_is_told_and_can_be_corrected(node: &Node) {
     .await;
 }
 
+/// From a user name and a token, which the table and a Secret have, to a Pod that runs.
+pub async fn a_credential_that_is_made_opens_the_registry(node: &Node) {
+    let image = node.private_image("made/app");
+    let token = format!("--from-literal=token={PASSWORD}");
+    let robot = ["-n", "pullpass-system", "create", "secret", "generic", "robot", &token];
+    node.kubectl(&robot, None).await.expect_success();
+    node.namespace("made-team", &[]).await;
+
+    let created = node.pod("made-team", "app", &image).await;
+
+    assert_eq!(pull_secrets(&created), ["made"]);
+    node.runs("made-team", "app").await;
+}
+
 /// What is withdrawn is taken away: the copy goes, and new Pods are given no pull secret.
 pub async fn a_namespace_that_opts_out_loses_its_copy(node: &Node) {
     let image = node.private_image("team/withdrawn");

@@ -103,14 +103,18 @@ impl Look<'_> {
     }
 
     fn pull_secret(&mut self, namespace: &str, entry: &Entry, image: &str) -> PullSecret {
-        let (Some(source), Some(name)) = (&entry.source, entry.pull_secrets.first()) else {
+        let (Some(own), Some(name)) = (&entry.source, entry.pull_secrets.first()) else {
             return PullSecret::OfOthers;
         };
         let key = Key { namespace: namespace.into(), name: (&**name).into() };
         // Another entry may give the same pull secret from another source.
         let wanted = self.state.wanted(&key);
-        let source = wanted.map_or_else(|| (&*source.secret).into(), |it| Arc::clone(&it.source));
-        let title = format!("{}/{source}", self.own_namespace);
+        let source = wanted.map_or_else(|| (&*own.secret).into(), |it| Arc::clone(&it.source));
+        let title = match *source == *own.secret {
+            true => own.secret_of_password(),
+            false => &source,
+        };
+        let title = format!("{}/{title}", self.own_namespace);
         match self.state.action(&key) {
             Action::InPlace if self.covers(&source, image) => PullSecret::InPlace(title),
             Action::InPlace => PullSecret::NotCovering(title),

@@ -144,7 +144,9 @@ mod tests {
         state.set_config(config::parse(TABLE).unwrap().config);
         state.begin_list();
         state.set_secret(secret(json!({"metadata": {"name": "s"}, "data": {"t": "cA=="}})));
-        with.into_iter().for_each(|secret| state.set_secret(secret));
+        if let Some(secret) = with {
+            state.set_secret(secret);
+        }
         state.end_list();
         state
     }
