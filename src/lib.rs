@@ -13,6 +13,7 @@
 //! | [`inject`] | what a Pod says, the decision about it, the patch |
 //! | [`pulls`] | Pods that cannot pull their images, and why |
 //! | [`pki`] | issuing certificates |
+//! | [`import`] | what a team has today, as entries and Secrets |
 //! | [`webhook`] | AdmissionReviews in, answers out |
 //! | [`controller`] | what looks after the webhook's certificate, one replica at a time |
 //! | [`server`] | listeners, limits, readiness, orderly end |
@@ -33,6 +34,7 @@ pub mod credentials;
 pub mod files;
 pub mod glob;
 pub mod image;
+pub mod import;
 pub mod inject;
 pub mod pki;
 pub mod pulls;

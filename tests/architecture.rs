@@ -15,7 +15,7 @@ use std::{
 
 /// Modules that take values and give values.
 const PURE: &[&str] =
-    &["glob.rs", "image", "credentials", "config", "sources", "inject", "pulls", "pki"];
+    &["glob.rs", "image", "credentials", "config", "sources", "inject", "pulls", "pki", "import"];
 
 /// What a pure module may not name.
 const IMPURE: &[&str] = &[
@@ -57,6 +57,7 @@ const ORDER: &[&str] = &[
     "inject",
     "pulls",
     "pki",
+    "import",
     "files",
     "telemetry",
     "tls",

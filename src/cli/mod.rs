@@ -11,6 +11,7 @@ mod credentials;
 mod diagnostics;
 mod explain;
 mod explanation;
+mod import;
 mod inject;
 mod input;
 mod man;
@@ -53,6 +54,7 @@ enum Command {
     Match(matches::Match),
     Explain(explain::Explain),
     Inject(inject::Inject),
+    Import(import::Import),
     Status(status::Status),
     Certs(certs::Certs),
     Schema(schema::Schema),
@@ -79,6 +81,7 @@ impl Command {
     fn dispatch(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(check) => return check.run(),
+            Self::Import(import) => return import.run(),
             Self::Status(status) => return status.run(),
             Self::Webhook(args) => webhook::run(*args),
             Self::Controller(args) => controller::run(*args),
@@ -118,9 +121,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn usage_error(subcommand: &str, message: &str) -> anyhow::Error {
     let mut cli = Cli::command();
     cli.build();
-    let mut command = match cli.find_subcommand(subcommand) {
-        Some(command) => command.clone(),
-        None => cli,
-    };
+    let mut command = cli;
+    for name in subcommand.split(' ') {
+        if let Some(inner) = command.find_subcommand(name).cloned() {
+            command = inner;
+        }
+    }
     command.error(clap::error::ErrorKind::ArgumentConflict, message).into()
 }

@@ -7,7 +7,7 @@ mod credentials;
 pub mod options;
 pub mod process;
 mod relisted;
-mod request;
+pub mod request;
 
 pub use copies::{CopyMode, CopyOptions, SHARED_GRACE};
 pub use options::{CertificateMode, CertificateOptions};

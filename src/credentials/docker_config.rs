@@ -80,6 +80,17 @@ impl Entry {
     }
 }
 
+/// A docker config that was read entry by entry.
+#[derive(Debug)]
+pub struct EachEntry {
+    /// The entries that can be decoded.
+    pub config: DockerConfig,
+    /// What is wrong with each of the others.
+    pub broken: Vec<DockerConfigError>,
+    /// Entries that a later one of the same key replaced.
+    pub replaced: Vec<Entry>,
+}
+
 impl DockerConfig {
     /// Reads the content of a Secret as `pkg/credentialprovider/config.go` and `secrets.go` of the
     /// kubelet do.
@@ -88,11 +99,26 @@ impl DockerConfig {
     /// What would fail every pull of every Pod that names the Secret; and no content at all, for
     /// which the kubelet passes the Secret over.
     pub fn parse(kind: SecretKind, content: &[u8]) -> Result<Self, DockerConfigError> {
-        let contents = reading::read(kind, content)?;
+        reading::read(kind, content).map(|contents| Self::of(kind, contents))
+    }
+
+    /// Reads a docker config entry by entry: one that the kubelet cannot decode is left out, where for
+    /// the kubelet it spoils all others.
+    ///
+    /// # Errors
+    /// If it cannot be told into entries.
+    pub fn parse_each(content: &[u8]) -> Result<EachEntry, DockerConfigError> {
+        let kind = SecretKind::DockerConfigJson;
+        let mut contents = reading::read_each(kind, content)?;
+        let (broken, replaced) = contents.entries.take_left_out();
+        Ok(EachEntry { config: Self::of(kind, contents), broken, replaced })
+    }
+
+    fn of(kind: SecretKind, contents: reading::Contents) -> Self {
         let list = contents.entries.list();
         let entries = list.iter().map(|read| read.entry.clone()).collect();
         let ignored_of_entries = list.iter().map(|read| read.ignored.clone()).collect();
-        Ok(Self { kind, entries, ignored: contents.ignored, ignored_of_entries })
+        Self { kind, entries, ignored: contents.ignored, ignored_of_entries }
     }
 
     /// The entries, in the order of the text; of two with the same key, the last.

@@ -19,7 +19,7 @@ mod word;
 pub use content::content_mark;
 pub use coverage::{Coverage, Steps};
 pub use derive::{Derived, NotDerived, NotDerivedReason, derive};
-pub use docker_config::{DockerConfig, Entry, SecretKind};
+pub use docker_config::{DockerConfig, EachEntry, Entry, SecretKind};
 pub use hidden::Hidden;
 pub use keyring::Keyring;
 pub use reading::{DockerConfigError, Place};

@@ -1,5 +1,6 @@
 //! The key of an `auths` entry: a registry, as somebody wrote it.
 
+use super::keyring;
 use std::fmt;
 
 /// Longest text of a key in a message, in characters.
@@ -16,8 +17,14 @@ impl RegistryKey {
         Self(written.into())
     }
 
+    /// As the kubelet compares it: host, port and path, without a scheme, and without `/v1/` or `/v2/`
+    /// before the path. `None` where the kubelet ignores the key.
+    pub fn normalized(&self) -> Option<String> {
+        keyring::normalize(self).and_then(|name| String::from_utf8(name).ok())
+    }
+
     /// The key to the letter, which is not for any message.
-    pub(super) fn as_written(&self) -> &[u8] {
+    pub(crate) fn as_written(&self) -> &[u8] {
         &self.0
     }
 }

@@ -60,7 +60,7 @@ impl Fields for Auths<'_> {
         self.place.replace(self.within.clone());
         match fields.read() {
             Ok(entry) => self.entries.put(entry),
-            Err(fault) => self.entries.fault = self.entries.fault.take().or(Some(fault)),
+            Err(fault) => self.entries.faults.push(fault),
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use fields::{Auths, ConfigFields};
 use object::object;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::{Deserializer, error::Category};
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, mem};
 
 /// Deepest nesting that Go's decoder takes (`maxNestingDepth` of `encoding/json/scanner.go`).
 const MAX_DEPTH: usize = 10_000;
@@ -30,9 +30,11 @@ pub(super) struct Contents {
 pub(super) struct Entries {
     list: Vec<ReadEntry>,
     positions: HashMap<RegistryKey, usize>,
-    /// What is wrong with the first `auth` that cannot be decoded, also of an entry that another
-    /// one replaces.
-    fault: Option<DockerConfigError>,
+    /// What is wrong with each `auth` that cannot be decoded, also of an entry that another one
+    /// replaces.
+    faults: Vec<DockerConfigError>,
+    /// The entries that another one of the same key replaced.
+    replaced: Vec<Entry>,
 }
 
 /// An entry of `auths`, and what else it had.
@@ -47,9 +49,17 @@ impl Entries {
         &self.list
     }
 
+    /// What is left out of the list: entries that cannot be decoded, and those that were replaced.
+    pub fn take_left_out(&mut self) -> (Vec<DockerConfigError>, Vec<Entry>) {
+        (mem::take(&mut self.faults), mem::take(&mut self.replaced))
+    }
+
     fn put(&mut self, read: ReadEntry) {
         match self.positions.get(&read.entry.key) {
-            Some(position) => self.list[*position] = read,
+            Some(position) => {
+                let earlier = mem::replace(&mut self.list[*position], read);
+                self.replaced.push(earlier.entry);
+            }
             None => {
                 self.positions.insert(read.entry.key.clone(), self.list.len());
                 self.list.push(read);
@@ -63,8 +73,17 @@ impl Entries {
     }
 }
 
-/// Reads the content: its syntax, its shape, and each `auth`.
+/// Reads the content: its syntax, its shape, and each `auth`. One that cannot be decoded fails the whole.
 pub(super) fn read(kind: SecretKind, content: &[u8]) -> Result<Contents, DockerConfigError> {
+    let contents = read_each(kind, content)?;
+    match contents.entries.faults.first() {
+        Some(fault) => Err(fault.clone()),
+        None => Ok(contents),
+    }
+}
+
+/// The same, but an entry that cannot be decoded is left out alone.
+pub(super) fn read_each(kind: SecretKind, content: &[u8]) -> Result<Contents, DockerConfigError> {
     if content.is_empty() {
         return Err(DockerConfigError::Empty);
     }
@@ -90,10 +109,7 @@ pub(super) fn read(kind: SecretKind, content: &[u8]) -> Result<Contents, DockerC
         line: error.line(),
         column: error.column(),
     })?;
-    match contents.entries.fault.take() {
-        Some(fault) => Err(fault),
-        None => Ok(contents),
-    }
+    Ok(contents)
 }
 
 fn check_syntax(kind: SecretKind, content: &[u8]) -> Result<(), DockerConfigError> {
