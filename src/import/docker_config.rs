@@ -20,6 +20,38 @@ use serde_json::{Map, Value, json};
 /// The key by which every client of Docker Hub knows it.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
+/// Fields of docker's config.json that name no credential of the kubelet's (`ConfigFile` and `AuthConfig` of
+/// docker's `cli/config`).
+const KNOWN_FIELDS: [&str; 27] = [
+    "identitytoken",
+    "registrytoken",
+    "serveraddress",
+    "HttpHeaders",
+    "psFormat",
+    "imagesFormat",
+    "networksFormat",
+    "pluginsFormat",
+    "volumesFormat",
+    "statsFormat",
+    "detachKeys",
+    "serviceInspectFormat",
+    "servicesFormat",
+    "tasksFormat",
+    "secretFormat",
+    "configFormat",
+    "nodesFormat",
+    "pruneFilters",
+    "proxies",
+    "experimental",
+    "stackOrchestrator",
+    "currentContext",
+    "cliPluginsExtraDirs",
+    "plugins",
+    "aliases",
+    "features",
+    "auths",
+];
+
 /// A registry as the kubelet names it, and its entries: several, if it is written in several ways.
 pub(super) struct Registry<'a> {
     pub name: String,
@@ -81,14 +113,29 @@ fn leave_out_ignored(each: &EachEntry, helpers: &Helpers, grant: &Grant, plan: &
             Warning::NoCredential { key, .. } | Warning::UselessKey { key } => {
                 plan.leave_out(format!("the registry `{key}`"), warning.to_string());
             }
-            Warning::NoEntries | Warning::IgnoredField { .. } => {
-                plan.notes.push(warning.to_string());
+            // A name that nobody knows may be anything, a password in the wrong place too.
+            Warning::IgnoredField { name } if !is_known(name) => {
+                plan.notes.push(
+                    "the kubelet ignores a field beside `auths` that docker does not know".into(),
+                );
             }
-            Warning::IgnoredEntryField { .. } => plan.notes.push(warning.to_string()),
+            Warning::IgnoredEntryField { key, name } if !is_known(name) => {
+                plan.notes.push(format!(
+                    "the kubelet ignores a field of the registry `{key}` that docker does not know"
+                ))
+            }
+            Warning::NoEntries
+            | Warning::IgnoredField { .. }
+            | Warning::IgnoredEntryField { .. } => plan.notes.push(warning.to_string()),
             Warning::CredHelpers | Warning::CredsStore => {}
         }
     }
     plan.left_out.extend(helpers.left_out(&in_store, grant));
+}
+
+/// Whether docker has a field of this name.
+fn is_known(name: &str) -> bool {
+    KNOWN_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The registries that the kubelet has a credential for.

@@ -53,7 +53,7 @@ pub(super) struct Group {
 }
 
 /// What there is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inventory {
     /// By content.
     pub(super) groups: HashMap<Box<str>, Group>,
@@ -63,9 +63,28 @@ pub struct Inventory {
     pub(super) known: HashSet<Place>,
     pub(super) users: BTreeMap<Place, Users>,
     held: usize,
+    most: usize,
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Self::holding(MAX_CONTENT_BYTES)
+    }
 }
 
 impl Inventory {
+    /// One that keeps so many bytes of different contents, and no more.
+    pub fn holding(most: usize) -> Self {
+        Self {
+            groups: HashMap::new(),
+            left_out: Vec::new(),
+            known: HashSet::new(),
+            users: BTreeMap::new(),
+            held: 0,
+            most,
+        }
+    }
+
     /// Takes a pull secret of the cluster.
     pub fn secret(&mut self, secret: ReadSecret) {
         let place = (secret.namespace.clone(), secret.name.clone());
@@ -87,12 +106,10 @@ impl Inventory {
             return;
         }
         let bytes = content.bytes().len();
-        if self.held + bytes > MAX_CONTENT_BYTES {
-            let reason = format!(
-                "the Secrets before it hold {} MiB of different contents, and no more is kept at once; import the rest by --namespace",
-                MAX_CONTENT_BYTES / 1024 / 1024
-            );
-            self.left_out.push((place, reason));
+        if self.held + bytes > self.most {
+            let reason =
+                "too much is in other Secrets for one import; import the rest by --namespace";
+            self.left_out.push((place, reason.to_owned()));
             return;
         }
         self.held += bytes;

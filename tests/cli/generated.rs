@@ -46,6 +46,7 @@ fn completions_know_every_subcommand(#[case] shell: &str) {
         "explain",
         "inject",
         "status",
+        "import",
         "certs",
         "schema",
     ] {
@@ -66,6 +67,8 @@ fn there_is_a_manual_page_for_each_subcommand() {
         "pullpass-explain.1",
         "pullpass-inject.1",
         "pullpass-status.1",
+        "pullpass-import.1",
+        "pullpass-import-cluster.1",
     ] {
         assert!(fs::read_to_string(dir.path().join(page)).unwrap().contains(".TH"), "{page}");
     }

@@ -4,6 +4,7 @@ mod certs;
 mod check;
 mod explain;
 mod generated;
+mod import;
 mod inject;
 mod matches;
 mod run;

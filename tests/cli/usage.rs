@@ -14,6 +14,20 @@ use rstest::rstest;
 #[case(&["explain", "--config", "-", "-f", "-"])]
 #[case(&["inject", "--config", "-", "-f", "-"])]
 #[case(&["inject", "--config", CONFIG, "-f", "-", "--namespace-labels", "x"])]
+#[case(&["import"])]
+#[case(&["import", "docker-config", "-"])]
+#[case(&["import", "docker-config", "-", "--except", "a"])]
+#[case(&["import", "docker-config", "-", "--names", "Team"])]
+#[case(&["import", "docker-config", "-", "--selector", "tier"])]
+#[case(&["import", "docker-config", "-", "--names", "*", "--force"])]
+#[case(&["import", "docker-config", "-", "--names", "*", "--out", "x", "--show-secrets"])]
+#[case(&["import", "secrets", "a", "--namespace", "b", "-f", "-"])]
+#[case(&["import", "secrets", "a,B", "--namespace", "b", "--names", "*"])]
+#[case(&["import", "secrets", "a", "--names", "*"])]
+#[case(&["import", "labelled", "a=b", "--namespace", "b", "-f", "-"])]
+#[case(&["import", "labelled", "a=b", "--namespace", "b", "--share"])]
+#[case(&["import", "labelled", "!a", "--namespace", "b", "--names", "*"])]
+#[case(&["import", "cluster", "--namespace", "a.b"])]
 #[case(&["certs", "--out", "x"])]
 #[case(&["certs", "--out", "x", "--dns", "a", "--days", "0"])]
 #[case(&["completions", "tcsh"])]
@@ -50,10 +64,15 @@ fn wrong_usage_ends_with_2_and_prints_nothing_to_standard_output(#[case] args: &
 #[case("certs")]
 #[case("schema")]
 #[case("status")]
+#[case("import docker-config")]
+#[case("import secrets")]
+#[case("import labelled")]
+#[case("import cluster")]
 #[case("completions")]
 #[case("man")]
 fn every_subcommand_has_an_example_and_a_variable_for_each_flag(#[case] subcommand: &str) {
-    let help = pullpass(&[subcommand, "--help"]).run().done();
+    let help: Vec<_> = subcommand.split(' ').chain(["--help"]).collect();
+    let help = pullpass(&help).run().done();
     assert!(
         help.contains("Example") && help.contains(&format!("pullpass {subcommand} ")),
         "{help}"
@@ -92,6 +111,8 @@ fn colour_is_for_terminals_and_not_where_no_color_is_set() {
 #[case(&["check", "--config", "."], "failed to read the configuration `.`")]
 #[case(&["inject", "--config", CONFIG, "-f", "no/such.yaml"], "failed to read the manifests `no/such.yaml`")]
 #[case(&["explain", "--config", CONFIG, "-f", "no/such.yaml"], "with -f")]
+#[case(&["import", "docker-config", "no/such.json", "--names", "*"], "failed to read the docker config `no/such.json`")]
+#[case(&["import", "secrets", "a", "-n", "b", "-f", "no/such.yaml", "--names", "*"], "with -f")]
 #[case(&["man", "--out", "Cargo.toml/x"], "failed to write the manual pages to `Cargo.toml/x`")]
 #[case(&["certs", "--out", "Cargo.toml/x", "--dns", "a"], "failed to make the directory `Cargo.toml/x`")]
 fn what_cannot_be_read_or_written_is_named_with_what_to_do(
