@@ -122,7 +122,7 @@ fn leave_out_ignored(each: &EachEntry, helpers: &Helpers, grant: &Grant, plan: &
             Warning::IgnoredEntryField { key, name } if !is_known(name) => {
                 plan.notes.push(format!(
                     "the kubelet ignores a field of the registry `{key}` that docker does not know"
-                ))
+                ));
             }
             Warning::NoEntries
             | Warning::IgnoredField { .. }

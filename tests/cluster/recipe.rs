@@ -1,4 +1,4 @@
-//! A recipe of docs/recipes.md, followed block by block by an administrator in whose cluster Pullpass is
+//! A recipe of docs/recipes.md, or a walk of docs/migration.md, followed block by block by an administrator in whose cluster Pullpass is
 //! at work.
 
 use std::fs;
@@ -24,6 +24,7 @@ use crate::{
 };
 
 const RECIPES: &str = include_str!("../../docs/recipes.md");
+const MIGRATION: &str = include_str!("../../docs/migration.md");
 const APPLY: &str = "kubectl apply -k my-cluster";
 
 /// What the recipe leaves to the reader: variables of the environment, and files.
@@ -50,12 +51,21 @@ enum Block {
 impl Recipe {
     /// Follows the recipe under a heading.
     pub async fn follow(heading: &str, variables: Given<'_>, files: Given<'_>) -> Self {
+        Self::follow_blocks(blocks(RECIPES, heading), variables, files).await
+    }
+
+    /// Follows the walk under a heading of docs/migration.md.
+    pub async fn migrate(heading: &str, variables: Given<'_>) -> Self {
+        Self::follow_blocks(blocks(MIGRATION, heading), variables, &[]).await
+    }
+
+    async fn follow_blocks(blocks: Vec<Block>, variables: Given<'_>, files: Given<'_>) -> Self {
         let recipe = Self::begin().await;
         for (name, content) in files {
             fs::write(recipe.folder.path().join(name), content)
                 .unwrap_or_else(|error| panic!("writing {name}: {error}"));
         }
-        for block in blocks(heading) {
+        for block in blocks {
             match block {
                 Block::File { name, content } => {
                     fs::write(recipe.folder.path().join(&name), content)
@@ -220,9 +230,9 @@ fn overlay(port: u16) -> String {
 }
 
 /// The fenced blocks under a heading, in their order.
-fn blocks(heading: &str) -> Vec<Block> {
-    let begin = RECIPES.split_once(&format!("\n## {heading}\n"));
-    let (_, rest) = begin.unwrap_or_else(|| panic!("the recipes have no `{heading}`"));
+fn blocks(document: &str, heading: &str) -> Vec<Block> {
+    let begin = document.split_once(&format!("\n## {heading}\n"));
+    let (_, rest) = begin.unwrap_or_else(|| panic!("there is no `{heading}`"));
     let section = rest.split("\n## ").next().unwrap_or(rest);
     let mut blocks = Vec::new();
     let mut parts = section.split("```");
