@@ -91,7 +91,7 @@ fn kinds_of_source() {
     let made = |username| {
         Made::Basic(Basic { registry: "docker.io".into(), username, password: key("hub", "token") })
     };
-    assert_eq!(&*basic.secret, "pullpass-credential-a");
+    assert!(basic.secret.starts_with("pullpass-credential-a-"), "{}", basic.secret);
     assert_eq!(basic.made, Some(made(Username::Written("me".into()))));
 
     let basic = of(
@@ -101,6 +101,37 @@ fn kinds_of_source() {
 
     let docker_config = of("{dockerConfig: {secret: ci, key: DOCKER_AUTH_CONFIG}}");
     assert_eq!(docker_config.made, Some(Made::DockerConfig(key("ci", "DOCKER_AUTH_CONFIG"))));
+}
+
+/// What was made from other settings is never what an entry grants.
+#[test]
+fn other_settings_make_another_secret() {
+    let name = |images: &str, source: &str| {
+        let entry = format!(
+            "- {{name: a, images: [{images}], namespaces: {{names: [x]}}, source: {source}}}\n"
+        );
+        let parsed = parse(&format!("{HEAD}{entry}")).unwrap_or_else(|e| panic!("{source}: {e}"));
+        parsed.config.entries()[0].source.as_ref().unwrap().secret.clone()
+    };
+    let basic = |registry: &str, user: &str, secret: &str, key: &str| {
+        let source = format!(
+            "{{basic: {{registry: {registry}, username: {user}, passwordFrom: {{secret: {secret}, key: {key}}}}}}}"
+        );
+        name("gcr.io/a/*", &source)
+    };
+    let first = basic("gcr.io", "u", "s", "k");
+    assert_eq!(first, basic("gcr.io", "u", "s", "k"));
+    for other in [
+        basic("quay.io", "u", "s", "k"),
+        basic("gcr.io", "v", "s", "k"),
+        basic("gcr.io", "u", "t", "k"),
+        basic("gcr.io", "u", "s", "l"),
+    ] {
+        assert_ne!(first, other);
+    }
+    let of_images = |images| name(images, "{dockerConfig: {secret: s, key: k}}");
+    assert_ne!(of_images("gcr.io/a/*"), of_images("gcr.io/b/*"));
+    assert_eq!(of_images("gcr.io/a/*"), of_images("gcr.io/a/*"));
 }
 
 #[test]
@@ -520,13 +551,29 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
     "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: 'https://gcr.io', username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
     "line 4, column 62: registries[0].source.basic.registry (entry `a`): `https://gcr.io`: it has a scheme (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
 )]
+#[case::registry_with_password(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: 'me:hunter2@gcr.io', username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `<redacted>@gcr.io`: its host is not one that an image can name (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::registry_with_bad_port(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: 'quay.io:abc', username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `quay.io:abc`: its host is not one that an image can name (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::registry_with_version(
+    "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: quay.io/v2/team, username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `quay.io/v2/team`: a path of the kubelet's docker configs cannot begin with `v1` or `v2` (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::password_of_a_certificate(
+    "- {name: a, images: [gcr.io/a/*], source: {dockerConfig: {secret: pullpass-ca, key: k}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 67: registries[0].source.dockerConfig.secret (entry `a`): `pullpass-ca` is a name that the controller keeps for Secrets that it makes (hint: give the Secret another name)"
+)]
 #[case::registry_with_wildcard(
     "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: 'gcr.io/a/*', username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
     "line 4, column 62: registries[0].source.basic.registry (entry `a`): `gcr.io/a/*`: it has a wildcard: a credential is for one registry (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
 )]
 #[case::no_registry(
     "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: my-org, username: u, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
-    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `my-org`: it names no registry: its host has no `.` and no port, and is not `localhost` (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+    "line 4, column 62: registries[0].source.basic.registry (entry `a`): `my-org`: its host is not one that an image can name (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
 )]
 #[case::two_user_names(
     "- {name: a, images: [gcr.io/a/*], source: {basic: {registry: gcr.io, username: u, usernameFrom: {secret: s, key: u}, passwordFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",

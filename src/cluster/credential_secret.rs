@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use kube::core::ObjectMeta;
 
 use crate::config::CREDENTIAL_PREFIX;
+use crate::sources::SHARE_LABEL;
 
 /// The field manager of every write.
 pub const FIELD_MANAGER: &str = "pullpass-controller";
@@ -41,7 +42,8 @@ pub fn holds(secret: &Secret, entry: &str, content: &[u8]) -> bool {
     let is_content =
         matches!(&data[..], [(key, ByteString(bytes))] if *key == KEY && bytes == content);
     let annotation = secret.annotations().get(ENTRY).map(String::as_str);
-    is_content && annotation == Some(entry)
+    let is_shared = secret.labels().contains_key(SHARE_LABEL);
+    is_content && annotation == Some(entry) && !is_shared
 }
 
 /// The Secret as it is to be, or made anew: whatever is not ours in its metadata stays.
@@ -51,6 +53,8 @@ pub fn filled(secret: Option<&Secret>, name: &str, entry: &str, content: &[u8]) 
     secret.type_ = Some(TYPE.to_owned());
     secret.immutable = None;
     secret.data = Some(BTreeMap::from([(KEY.to_owned(), ByteString(content.to_vec()))]));
+    // Somebody may have put it on all Secrets; it is for one entry alone.
+    secret.labels_mut().remove(SHARE_LABEL);
     for (name, value) in [MANAGED_BY, CREDENTIAL] {
         secret.labels_mut().insert(name.to_owned(), value.to_owned());
     }

@@ -58,12 +58,12 @@ pub fn compile(registry: &Registry, position: usize, problems: &mut Vec<Problem>
     };
     check.source_needs_grant(registry);
     Entry {
+        source: check.source(registry, &images),
         name: registry.name.value.as_str().into(),
         images,
         except_images,
         namespaces: registry.namespaces.as_ref().map(|n| check.namespaces(n)).unwrap_or_default(),
         pull_secrets: check.pull_secrets(registry),
-        source: check.source(registry),
     }
 }
 

@@ -5,6 +5,10 @@ use super::{
     kubernetes_names as names,
     schema::{BasicDocument, OnRemoval, Registry, SecretKeyDocument, SourceDocument},
 };
+use crate::{
+    credentials::{RegistryKey, content_mark},
+    image::Pattern,
+};
 use serde_saphyr::Spanned;
 
 /// How the name of a Secret begins that holds the credential of an entry, made by the controller.
@@ -70,10 +74,14 @@ pub struct SecretKey {
     pub key: Box<str>,
 }
 
+/// Those of the certificates.
+const OWN_SECRETS: [&str; 2] = ["pullpass-ca", "pullpass-tls"];
+/// The characters of a mark in the name of a Secret.
+const MARK: usize = 12;
 const KINDS: &str = "`secret`, `basic` or `dockerConfig`";
 
 impl Check<'_> {
-    pub(super) fn source(&mut self, registry: &Registry) -> Option<Source> {
+    pub(super) fn source(&mut self, registry: &Registry, images: &[Pattern]) -> Option<Source> {
         let Some(source) = &registry.source else {
             if let Some(on_removal) = &registry.on_removal {
                 let reason = "it has a meaning only with `source`".into();
@@ -86,7 +94,7 @@ impl Check<'_> {
             self.problem(list, "pullSecrets", reason, "write one entry for each pull secret");
         }
         let on_removal = registry.on_removal.as_ref().map(|r| r.value).unwrap_or_default();
-        let (secret, made) = self.kind_of_source(source, &registry.name.value)?;
+        let (secret, made) = self.kind_of_source(source, &registry.name.value, images)?;
         Some(Source { secret, made, on_removal })
     }
 
@@ -94,11 +102,12 @@ impl Check<'_> {
         &mut self,
         source: &Spanned<SourceDocument>,
         entry: &str,
+        images: &[Pattern],
     ) -> Option<(Box<str>, Option<Made>)> {
         let SourceDocument { secret, basic, docker_config } = &source.value;
         let made = match (secret, basic, docker_config) {
             (Some(secret), None, None) => {
-                self.written_secret(secret);
+                self.secret_of_others(secret, "source.secret");
                 return Some((secret.value.as_str().into(), None));
             }
             (None, Some(basic), None) => Made::Basic(self.basic(&basic.value)),
@@ -116,17 +125,18 @@ impl Check<'_> {
                 return None;
             }
         };
-        Some((format!("{CREDENTIAL_PREFIX}{entry}").into(), Some(made)))
+        Some((name_of_credential(entry, &made, images), Some(made)))
     }
 
-    fn written_secret(&mut self, secret: &Spanned<String>) {
-        self.secret_name(secret, "source.secret");
-        if secret.value.starts_with(CREDENTIAL_PREFIX) {
+    fn secret_of_others(&mut self, secret: &Spanned<String>, field: &str) {
+        self.secret_name(secret, field);
+        let name = &*secret.value;
+        if name.starts_with(CREDENTIAL_PREFIX) || OWN_SECRETS.contains(&name) {
             let reason = format!(
                 "`{}` is a name that the controller keeps for Secrets that it makes",
-                names::shortened(&secret.value)
+                names::shortened(name)
             );
-            self.problem(secret, "source.secret", reason, "give the Secret another name");
+            self.problem(secret, field, reason, "give the Secret another name");
         }
     }
 
@@ -134,7 +144,8 @@ impl Check<'_> {
         let field = "source.basic";
         let registry = &written.registry;
         if let Err(reason) = check_registry(&registry.value) {
-            let reason = format!("`{}`: {reason}", names::shortened(&registry.value));
+            let shown = RegistryKey::new(registry.value.as_bytes()).to_string();
+            let reason = format!("`{}`: {reason}", names::shortened(&shown));
             let hint = "write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`";
             self.problem(registry, &format!("{field}.registry"), reason, hint);
         }
@@ -165,7 +176,7 @@ impl Check<'_> {
     }
 
     fn secret_key(&mut self, written: &SecretKeyDocument, field: &str) -> SecretKey {
-        self.secret_name(&written.secret, &format!("{field}.secret"));
+        self.secret_of_others(&written.secret, &format!("{field}.secret"));
         if !names::is_data_key(&written.key.value) {
             let reason = format!("`{}` is no valid key", names::shortened(&written.key.value));
             self.problem(&written.key, &format!("{field}.key"), reason, names::DATA_KEY_HINT);
@@ -177,6 +188,18 @@ impl Check<'_> {
     }
 }
 
+/// Its end says what it is made from. With other settings it is another Secret: what was made from the former
+/// ones, for those who were granted it then, is never what the entry grants now.
+fn name_of_credential(entry: &str, made: &Made, images: &[Pattern]) -> Box<str> {
+    let images: Vec<String> = match made {
+        Made::Basic(_) => Vec::new(),
+        // Of a docker config they say which credentials are taken.
+        Made::DockerConfig(_) => images.iter().map(ToString::to_string).collect(),
+    };
+    let mark = content_mark("", format!("{made:?} {images:?}").as_bytes());
+    format!("{CREDENTIAL_PREFIX}{entry}-{}", &mark[..MARK.min(mark.len())]).into()
+}
+
 /// `HOST[:PORT][/PATH]`, in the letters of an image's name.
 fn check_registry(text: &str) -> Result<(), &'static str> {
     if text.contains("://") {
@@ -186,20 +209,18 @@ fn check_registry(text: &str) -> Result<(), &'static str> {
         return Err("it has a wildcard: a credential is for one registry");
     }
     let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    if host.is_empty() || !host.chars().all(is_host) {
+    if Pattern::parse(&format!("{host}/*")).is_err() {
         return Err("its host is not one that an image can name");
-    }
-    if !(host.contains(['.', ':']) || host == "localhost") {
-        return Err(
-            "it names no registry: its host has no `.` and no port, and is not `localhost`",
-        );
     }
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
     let is_good =
         |path: &str| path.split('/').all(|part| !part.is_empty()) && path.chars().all(is_path);
     match path {
         Some(path) if !is_good(path) => Err("its path is not one that an image can have"),
+        // The kubelet takes them for the version of an API.
+        Some(path) if matches!(path.split('/').next(), Some("v1" | "v2")) => {
+            Err("a path of the kubelet's docker configs cannot begin with `v1` or `v2`")
+        }
         _ => Ok(()),
     }
 }

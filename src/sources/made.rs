@@ -94,12 +94,8 @@ fn of_docker_config<'a>(
     if !kept.is_empty() {
         return Ok(compose::only(kept));
     }
-    let reasons: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
-    let reasons = match reasons.is_empty() {
-        true => String::new(),
-        false => format!(": {}", reasons.join("; ")),
-    };
-    Err(refused(format!("it has no credential for the images of this entry{reasons}")))
+    let reason = "it has no credential for the images of this entry: of `auths` only entries with a user name and a password count, and neither `identitytoken` nor `credHelpers` and `credsStore`";
+    Err(refused(reason.to_owned()))
 }
 
 #[cfg(test)]

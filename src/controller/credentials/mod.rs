@@ -1,23 +1,23 @@
 //! Credentials of entries: what an entry has for a source that is no Secret of pull credentials is made into
 //! one, `pullpass-credential-ENTRY` in our own namespace. The copies take it from there.
 
+mod failing;
 mod report;
 mod state;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::PostParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
+use self::failing::Failing;
 use self::report::Report;
 use self::state::{State, Step};
-use crate::cluster::chance::{backoff, chance};
 use crate::cluster::credential_secret::FIELD_MANAGER;
 use crate::cluster::single::{self, Seen, reason_of};
 use crate::config::{self, CONFIG_KEY};
@@ -25,11 +25,6 @@ use crate::controller::CopyOptions;
 use crate::controller::relisted::relisted;
 use crate::controller::request::{RequestError, bounded, exactly};
 use crate::telemetry::Metrics;
-
-/// After the first failure in a row.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// After many.
-const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
 enum Input {
     Config(Seen<ConfigMap>),
@@ -42,36 +37,39 @@ pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>) {
     let mut report = Report::new(client.clone(), &options, metrics);
     let mut inputs = pin!(inputs(&client, &secrets, &options));
     let mut state = State::default();
-    let (mut failures, mut retry) = (0, None);
+    let mut failing = Failing::default();
     loop {
         let is_due = async {
-            match retry {
+            match failing.earliest().filter(|_| state.is_known()) {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             Some(input) = inputs.next() => take(&mut state, &report, input),
-            () = is_due => retry = None,
+            () = is_due => {}
         }
-        if retry.is_some() {
-            continue;
+        // All that is there already, before the look at all of it.
+        while let Some(Some(input)) = inputs.next().now_or_never() {
+            take(&mut state, &report, input);
         }
         let Some(plan) = state.plan() else { continue };
         report.planned(&plan).await;
+        failing.keep_only(&plan);
         for step in plan.steps {
+            let name = step.name().to_owned();
+            if !failing.is_due(&name) {
+                continue;
+            }
             match carry_out(&secrets, step).await {
                 Ok(done) => {
-                    failures = 0;
+                    failing.over(&name);
                     report.done(&done);
                     done.into_state(&mut state);
                 }
                 Err(error) => {
-                    failures += 1;
+                    failing.again(&name);
                     report.failed(&error);
-                    let pause = backoff(FIRST_RETRY, LONGEST_RETRY, failures, chance());
-                    retry = Some(Instant::now() + pause);
-                    break;
                 }
             }
         }
@@ -123,12 +121,15 @@ enum Done {
     Created(Box<Secret>),
     Updated(Box<Secret>),
     Deleted(String),
+    Ending(Box<Secret>),
 }
 
 impl Done {
     fn into_state(self, state: &mut State) {
         match self {
-            Self::Created(secret) | Self::Updated(secret) => state.set_secret(*secret),
+            Self::Created(secret) | Self::Updated(secret) | Self::Ending(secret) => {
+                state.set_secret(*secret);
+            }
             Self::Deleted(name) => state.remove_secret(&name),
         }
     }
@@ -155,7 +156,13 @@ async fn carry_out(secrets: &Api<Secret>, step: Step) -> Result<Done, RequestErr
             let object = object(Some(&name));
             let params = exactly(&metadata);
             match bounded("delete", &object, secrets.delete(&name, &params)).await {
-                Ok(_) | Err(RequestError::Refused { code: 404, .. }) => Ok(Done::Deleted(name)),
+                Ok(answer) => {
+                    let ending =
+                        answer.left().filter(|it| it.metadata.deletion_timestamp.is_some());
+                    // A finalizer may hold it.
+                    Ok(ending.map_or(Done::Deleted(name), |secret| Done::Ending(secret.into())))
+                }
+                Err(RequestError::Refused { code: 404, .. }) => Ok(Done::Deleted(name)),
                 Err(error) => Err(error),
             }
         }

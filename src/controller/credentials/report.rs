@@ -86,7 +86,13 @@ impl Report {
                 info!("renewed the credential in the Secret {namespace}/{name}");
             }
             Done::Deleted(name) => {
-                info!("deleted the Secret {namespace}/{name}: no entry has it any more");
+                info!("deleted the Secret {namespace}/{name}, which no entry has as it was");
+            }
+            Done::Ending(secret) => {
+                let name = secret.metadata.name.as_deref().unwrap_or_default();
+                warn!(
+                    "the Secret {namespace}/{name} is deleted, and a finalizer of somebody else holds it"
+                );
             }
         }
     }

@@ -32,6 +32,17 @@ pub enum Step {
     Delete(Box<ObjectMeta>),
 }
 
+impl Step {
+    /// The name of the Secret.
+    pub fn name(&self) -> &str {
+        let name = match self {
+            Self::Create(secret) | Self::Update(secret) => &secret.metadata.name,
+            Self::Delete(metadata) => &metadata.name,
+        };
+        name.as_deref().unwrap_or_default()
+    }
+}
+
 /// All that is to be done, and why the rest cannot be.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -51,9 +62,10 @@ impl State {
         self.config = Some(config);
     }
 
-    /// A complete list begins.
+    /// A complete list begins; until its end nothing is planned.
     pub fn begin_list(&mut self) {
         self.listed.clear();
+        self.are_secrets_known = false;
     }
 
     /// A Secret as it is, or as a list has it.
@@ -73,6 +85,11 @@ impl State {
     /// A Secret is gone.
     pub fn remove_secret(&mut self, name: &str) {
         self.secrets.remove(name);
+    }
+
+    /// Whether all is known: what is not would look as if it were gone.
+    pub fn is_known(&self) -> bool {
+        self.config.is_some() && self.are_secrets_known
     }
 
     /// What is to be done; none before all is known, for what is not would look as if it were gone.
@@ -95,7 +112,8 @@ impl State {
         let ours = self.secrets.values().filter(|secret| managed::is_ours(&secret.metadata));
         let unused = ours.filter(|secret| {
             let name = secret.name_any();
-            managed::has_our_name(&name) && !kept.contains(&*name)
+            let is_ending = secret.metadata.deletion_timestamp.is_some();
+            managed::has_our_name(&name) && !kept.contains(&*name) && !is_ending
         });
         plan.steps.extend(unused.map(|secret| Step::Delete(secret.metadata.clone().into())));
         Some(plan)
@@ -109,6 +127,8 @@ impl State {
                 plan.in_the_way.insert(name.to_owned(), entry.name.to_string());
                 return;
             }
+            // Somebody's finalizer holds it: it is made anew once it is gone.
+            Some(secret) if secret.metadata.deletion_timestamp.is_some() => return,
             Some(secret) if managed::holds(secret, &entry.name, content) => return,
             // Made anew at the next look.
             Some(secret) if !managed::is_changeable(secret) => {
@@ -132,7 +152,6 @@ mod tests {
     use serde_json::{Value, json};
 
     const TABLE: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['quay.io/*'], namespaces: {names: [x]}, source: {basic: {registry: quay.io, username: u, passwordFrom: {secret: s, key: t}}}}\n- {name: b, images: ['gcr.io/*'], namespaces: {names: [x]}, source: {secret: s}}\n";
-    const NAME: &str = "pullpass-credential-a";
 
     fn secret(object: Value) -> Secret {
         serde_json::from_value(object).unwrap()
@@ -173,7 +192,7 @@ mod tests {
     }
 
     fn one(act: &'static str) -> Vec<(&'static str, String)> {
-        vec![(act, NAME.to_owned())]
+        vec![(act, made().name_any())]
     }
 
     #[test]
@@ -207,7 +226,7 @@ mod tests {
         let mut theirs = made();
         theirs.metadata.managed_fields = None;
         let plan = state(Some(theirs)).plan().unwrap();
-        assert!(plan.steps.is_empty() && plan.in_the_way[NAME] == "a", "{plan:?}");
+        assert!(plan.steps.is_empty() && plan.in_the_way.values().eq(["a"]), "{plan:?}");
     }
 
     #[test]
@@ -218,10 +237,35 @@ mod tests {
             state.set_config(config::parse(&table).unwrap().config);
             steps(state.plan())
         };
-        let create = ("create", "pullpass-credential-c".to_owned());
-        assert_eq!(gone(made()), [create.clone(), ("delete", NAME.to_owned())]);
+        let of_both = gone(made());
+        let [(_, new), (_, old)] = &of_both[..] else { panic!("{of_both:?}") };
+        assert!(new.starts_with("pullpass-credential-c-") && *old == made().name_any());
+        assert_eq!([of_both[0].0, of_both[1].0], ["create", "delete"]);
         let mut theirs = made();
         theirs.metadata.labels = None;
-        assert_eq!(gone(theirs), [create]);
+        assert_eq!(gone(theirs), [of_both[0].clone()]);
+    }
+
+    #[test]
+    fn what_a_finalizer_holds_is_left_until_it_is_gone() {
+        let mut ending = made();
+        ending.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        ending.data = None;
+        assert_eq!(steps(state(Some(ending.clone())).plan()), []);
+        let mut state = state(Some(ending));
+        let table = TABLE.replace("name: a", "name: c");
+        state.set_config(config::parse(&table).unwrap().config);
+        assert_eq!(steps(state.plan()).len(), 1, "it is not deleted twice");
+    }
+
+    #[test]
+    fn another_password_in_the_table_is_another_secret() {
+        let mut state = state(Some(made()));
+        let table = TABLE.replace("key: t}", "key: other}");
+        state.set_config(config::parse(&table).unwrap().config);
+        let plan = state.plan().unwrap();
+        assert!(plan.broken.contains_key("a"), "{plan:?}");
+        assert_eq!(steps(Some(plan)), one("delete"), "nobody who is granted now gets it");
     }
 }
