@@ -22,7 +22,7 @@ use serde_json::json;
 const REPOSITORY: &str = "team/app";
 const START: Duration = Duration::from_secs(20);
 
-/// The running registry, with one image. Dropping it ends it and removes the images.
+/// The running registry, with one image. Dropping it ends it and removes all that it stored.
 pub struct Registry {
     port: u16,
     image: OciLayout,
@@ -55,7 +55,7 @@ impl Registry {
             ],
             environment: vec![],
             log: at("log"),
-            scratch: at("storage"),
+            scratch: folder.path().to_path_buf(),
             ..Program::default()
         });
         let image = OciLayout::write(&at("image"), content);
