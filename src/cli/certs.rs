@@ -1,15 +1,15 @@
 //! `pullpass certs`: a CA and a serving certificate for development.
 
+use super::new_file::{failure, write};
 use super::output::{FAINT, TITLE, printable};
 use crate::pki;
 use anyhow::{Context, Result, bail};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -89,19 +89,4 @@ impl Certs {
         writeln!(out, "\nFor `clientConfig` of the webhook configurations:\n")?;
         writeln!(out, "caBundle: {}", BASE64_STANDARD.encode(ca_pem))
     }
-}
-
-/// Writes a new file; one that is there is removed first, so that its mode does not stay.
-fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()
-}
-
-fn failure(act: &str, path: &Path) -> String {
-    format!("failed to {act} `{}`; give a directory that can be written with --out", path.display())
 }

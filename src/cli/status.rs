@@ -1,15 +1,15 @@
 //! `pullpass status`: which copies of pull secrets there are in a cluster, which Pods cannot pull, and why.
 
+use super::connected;
 use super::output::{ERROR, Format, GOOD, OutputArgs, TITLE, WARNING, counted, printable};
 use crate::{
-    cluster::{ObjectName, client},
+    cluster::ObjectName,
     controller::{
         CopyOptions, SHARED_GRACE,
         copies::{EntryStatus, Survey, survey},
     },
-    tls,
 };
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -77,13 +77,7 @@ impl Status {
             shared_grace: SHARED_GRACE,
         };
         let no_pods = self.copies_only.then(|| "left out by `--copies-only`".to_owned());
-        tls::install_provider();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("failed to start the runtime")?;
-        runtime.block_on(async {
-            let client = client::connect(self.kubeconfig.as_deref()).await?;
+        connected::run(self.kubeconfig.as_deref(), async |client| {
             Ok(survey(&client, &options, no_pods).await?)
         })
     }

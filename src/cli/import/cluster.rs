@@ -1,7 +1,8 @@
 //! `pullpass import cluster`: the pull secrets of a whole cluster, which is only read.
 
 use super::{
-    live::{pages, parse_namespace, run},
+    super::connected,
+    live::{pages, parse_namespace},
     now,
     report::ReportArgs,
 };
@@ -47,7 +48,9 @@ pub struct FromCluster {
 
 impl FromCluster {
     pub fn run(&self) -> Result<ExitCode> {
-        let plan = run(self.kubeconfig.as_deref(), async |client| Ok(self.look(&client).await?))?;
+        let plan = connected::run(self.kubeconfig.as_deref(), async |client| {
+            Ok(self.look(&client).await?)
+        })?;
         self.report.print(&plan)
     }
 

@@ -1,12 +1,10 @@
 //! Secrets of one namespace, from manifests or from a cluster, which is only read.
 
-use super::super::{input, manifests::Manifests};
+use super::super::{connected, input, manifests::Manifests};
 use crate::{
-    cluster::client,
     config::is_dns_label,
     controller::request::{RequestError, bounded},
     import::{Items, LeftOut, ReadSecret},
-    tls,
 };
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
@@ -157,7 +155,7 @@ impl SecretsArgs {
     }
 
     fn run<T>(&self, work: impl AsyncFnOnce(Client) -> Result<T>) -> Result<T> {
-        run(self.kubeconfig.as_deref(), work)
+        connected::run(self.kubeconfig.as_deref(), work)
     }
 
     async fn get(&self, client: &Client, name: &str) -> Result<Option<ReadSecret>> {
@@ -186,22 +184,6 @@ impl SecretsArgs {
         .await?;
         Ok(secrets)
     }
-}
-
-/// With a client of the cluster.
-pub fn run<T>(
-    kubeconfig: Option<&std::path::Path>,
-    work: impl AsyncFnOnce(Client) -> Result<T>,
-) -> Result<T> {
-    tls::install_provider();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
-    runtime.block_on(async {
-        let client = client::connect(kubeconfig).await?;
-        work(client).await
-    })
 }
 
 /// Lists objects page by page, each as text: an error about it tells no value. Of a page, nothing stays but

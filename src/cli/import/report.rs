@@ -1,5 +1,6 @@
 //! What is printed of a plan, and what is written into files.
 
+use super::super::new_file::{failure, write};
 use super::super::output::{ERROR, FAINT, Format, OutputArgs, TITLE, WARNING, counted, printable};
 use crate::import::{
     Hiding, LeftOut, Plan, PlannedEntry, TakenOver, config_text, secret_manifest, to_yaml,
@@ -9,9 +10,8 @@ use clap::{Args, builder::BoolishValueParser};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -186,19 +186,4 @@ fn tell(plan: &Plan) {
     for note in &plan.notes {
         anstream::eprintln!("{WARNING}note{WARNING:#}: {}", printable(note));
     }
-}
-
-/// Writes a new file; one that is there is removed first, so that its mode does not stay.
-fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()
-}
-
-fn failure(act: &str, path: &Path) -> String {
-    format!("failed to {act} `{}`; give a directory that can be written with --out", path.display())
 }

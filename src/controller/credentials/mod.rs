@@ -1,5 +1,5 @@
 //! Credentials of entries: what an entry has for a source that is no Secret of pull credentials is made into
-//! one, `pullpass-credential-ENTRY` in our own namespace. The copies take it from there.
+//! one, `pullpass-credential-ENTRY-MARK` in our own namespace. The copies take it from there.
 
 mod failing;
 mod report;

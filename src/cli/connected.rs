@@ -1,0 +1,19 @@
+//! Commands that ask a cluster.
+
+use crate::{cluster::client, tls};
+use anyhow::{Context as _, Result};
+use kube::Client;
+use std::path::Path;
+
+/// With a client of the cluster.
+pub fn run<T>(kubeconfig: Option<&Path>, work: impl AsyncFnOnce(Client) -> Result<T>) -> Result<T> {
+    tls::install_provider();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    runtime.block_on(async {
+        let client = client::connect(kubeconfig).await?;
+        work(client).await
+    })
+}
