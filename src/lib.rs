@@ -18,6 +18,7 @@
 //! | [`controller`] | what looks after the webhook's certificate, one replica at a time |
 //! | [`server`] | listeners, limits, readiness, orderly end |
 //! | [`tls`] | the serving certificate |
+//! | [`tokens`] | tokens of registries, asked of their issuers |
 //! | [`cluster`] | watches of the configuration, the certificate and the namespaces |
 //! | [`files`] | files that are followed while they change |
 //! | [`telemetry`] | logs and metrics |
@@ -42,4 +43,5 @@ pub mod server;
 pub mod sources;
 pub mod telemetry;
 pub mod tls;
+pub mod tokens;
 pub mod webhook;

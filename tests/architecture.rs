@@ -61,6 +61,7 @@ const ORDER: &[&str] = &[
     "files",
     "telemetry",
     "tls",
+    "tokens",
     "server",
     "cluster",
     "webhook",

@@ -3,9 +3,10 @@
 use super::{input, manifests::Manifests, usage_error};
 use crate::{
     config::{Config, SecretKey},
+    credentials::compose,
     sources::{
-        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, findings, made,
-        sharing,
+        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, Wanted, findings,
+        made, sharing,
     },
 };
 use anyhow::{Context, Result, anyhow};
@@ -103,7 +104,12 @@ fn make(config: &Config, values: &Values, sources: &mut Sources) {
         let source_of = |content: Vec<u8>| {
             Source::read("", "kubernetes.io/dockerconfigjson", |_| Some(&content))
         };
-        let made = made.map_or_else(Source::Broken, source_of);
+        let content = made.map(|wanted| match wanted {
+            Wanted::Content(content) => content,
+            // What it will be for is known without it.
+            Wanted::Token(request) => compose::placeholder(&request.source.registries()),
+        });
+        let made = content.map_or_else(Source::Broken, source_of);
         sources.set(&source.secret, made, None);
     }
 }

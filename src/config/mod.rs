@@ -26,7 +26,10 @@ pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
 pub use scope::{GrantedCopy, LeftOut, is_never_served};
 pub use selector::{Labels, Requirement, Selector};
 pub use shared::{SHARED_KEY, SharedNamespaces, SharedSecret, SharedSecrets};
-pub use source::{Basic, CREDENTIAL_PREFIX, Made, SecretKey, Source, Username, check_username};
+pub use source::{
+    AccessKey, Acr, AcrIdentity, Basic, CREDENTIAL_PREFIX, Ecr, EcrRegistry, Gcp, GcpIdentity,
+    Made, SecretKey, Source, TokenSource, Username, check_username,
+};
 
 /// The `apiVersion` of a configuration.
 pub const API_VERSION: &str = "pullpass.io/v1";

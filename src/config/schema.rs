@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_saphyr::Spanned;
 use std::{collections::BTreeMap, fmt};
 
+use super::source::SourceDocument;
+
 /// The table of image patterns and pull secrets, in key `config.yaml` of the ConfigMap `pullpass`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -159,57 +161,6 @@ pub enum Operator {
     DoesNotExist,
 }
 
-/// Where the content of a pull secret comes from: exactly one of the fields. Secrets that they name are of
-/// the namespace `pullpass-system`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct SourceDocument {
-    /// A Secret of pull credentials, copied as it is into every namespace granted.
-    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
-    pub secret: Option<Spanned<String>>,
-    /// A user name and a password or token that does not expire by itself.
-    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "BasicDocument")]
-    pub basic: Option<Spanned<BasicDocument>>,
-    /// A docker config under any key of a Secret of any type, such as GitLab's DOCKER_AUTH_CONFIG.
-    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "SecretKeyDocument")]
-    pub docker_config: Option<Spanned<SecretKeyDocument>>,
-}
-
-/// A user name and a password. Exactly one of `username` and `usernameFrom` is written.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct BasicDocument {
-    /// What the credential is for: `HOST[:PORT][/PATH]`. `docker.io` is Docker Hub.
-    #[schemars(with = "String", length(min = 1))]
-    pub registry: Spanned<String>,
-    /// The user name, where it is no secret.
-    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1))]
-    pub username: Option<Spanned<String>>,
-    /// Where the user name is.
-    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "SecretKeyDocument")]
-    pub username_from: Option<Spanned<SecretKeyDocument>>,
-    /// Where the password or token is.
-    #[schemars(with = "SecretKeyDocument")]
-    pub password_from: Spanned<SecretKeyDocument>,
-}
-
-/// One value of a Secret.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct SecretKeyDocument {
-    /// The name of the Secret.
-    #[schemars(with = "String")]
-    pub secret: Spanned<String>,
-    /// The key of its `data`.
-    #[schemars(with = "String")]
-    pub key: Spanned<String>,
-}
-
 /// What becomes of the copies when a grant goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -226,7 +177,7 @@ pub const NOTHING_WRITTEN: &str = "nothing is written here";
 
 /// A field that may be left out, but not left empty: `namespaces:` with every line below it
 /// commented out would otherwise grant the secret to all.
-pub(super) fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(in crate::config) fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -1,6 +1,6 @@
 //! Docker configs made from a user name and a password.
 
-use super::{Entry, RegistryKey};
+use super::{Entry, Hidden, RegistryKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,36 @@ pub fn auths_key(registry: &str) -> String {
 pub fn basic(registry: &str, username: &str, password: &[u8]) -> Vec<u8> {
     let auth = auth(username.as_bytes(), password);
     document([(auths_key(registry), auth)])
+}
+
+/// A user name and a password for one registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// `HOST[:PORT][/PATH]`.
+    pub registry: String,
+    /// The user name, which is no secret.
+    pub username: String,
+    /// The password or token.
+    pub password: Hidden,
+}
+
+/// The content with one credential for each registry.
+pub fn logins(logins: &[Login]) -> Vec<u8> {
+    document(logins.iter().map(|login| {
+        let auth = auth(login.username.as_bytes(), login.password.expose());
+        (auths_key(&login.registry), auth)
+    }))
+}
+
+/// What [`logins`] would give for these registries, with no password that any of them knows.
+pub fn placeholder(registries: &[String]) -> Vec<u8> {
+    let password = Hidden::new(*b"not fetched");
+    let login = |registry: &String| Login {
+        registry: registry.clone(),
+        username: "token".to_owned(),
+        password: password.clone(),
+    };
+    self::logins(&registries.iter().map(login).collect::<Vec<_>>())
 }
 
 /// One with these entries, and nothing else that stands beside them.

@@ -1,22 +1,33 @@
 //! What the controller makes the Secret of an entry from.
 
+use super::TokenRequest;
 use crate::config::{Basic, Entry, Made, SecretKey, Username, check_username};
 use crate::credentials::{Coverage, DockerConfig, Keyring, SecretKind, Steps, compose};
 use crate::image::Pattern;
 
-/// The content of the Secret that an entry's credential is in, made from the values of Secrets; none for an
-/// entry whose source is a Secret of somebody else.
+/// What the Secret is to hold that an entry's credential is in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This docker config.
+    Content(Vec<u8>),
+    /// The token that is fetched with this.
+    Token(TokenRequest),
+}
+
+/// What is wanted of an entry's credential by the values of Secrets; none for an entry whose source is a
+/// Secret of somebody else.
 ///
 /// # Errors
 /// Why it cannot be made. No value is in it.
 pub fn made<'a>(
     entry: &Entry,
     value: impl Fn(&SecretKey) -> Option<&'a [u8]>,
-) -> Option<Result<Vec<u8>, String>> {
+) -> Option<Result<Wanted, String>> {
     let value = |key: &SecretKey| one_value(key, &value);
     Some(match entry.source.as_ref()?.made.as_ref()? {
-        Made::Basic(basic) => of_basic(basic, value),
-        Made::DockerConfig(key) => of_docker_config(&entry.images, key, value),
+        Made::Basic(basic) => of_basic(basic, value).map(Wanted::Content),
+        Made::DockerConfig(key) => of_docker_config(&entry.images, key, value).map(Wanted::Content),
+        Made::Token(source) => TokenRequest::new(source, value).map(Wanted::Token),
     })
 }
 
@@ -117,7 +128,10 @@ mod tests {
         let values: HashMap<_, _> = values.iter().copied().collect();
         let value = |key: &SecretKey| values.get(&*key.key).map(|value| value.as_bytes());
         let made = made(&config.entries()[0], value).expect("it is made");
-        made.map(|bytes| String::from_utf8(bytes).unwrap())
+        made.map(|wanted| match wanted {
+            Wanted::Content(bytes) => String::from_utf8(bytes).unwrap(),
+            Wanted::Token(request) => panic!("{request:?}"),
+        })
     }
 
     #[test]

@@ -11,10 +11,12 @@ mod set;
 mod share;
 mod shared;
 mod source;
+mod token;
 
 pub use findings::{Finding, FindingKind, findings};
-pub use made::made;
+pub use made::{Wanted, made};
 pub use set::Sources;
 pub use share::{NAMESPACES_ANNOTATION, SHARE_LABEL, Share};
 pub use shared::{Sharing, sharing};
 pub use source::{Content, Source};
+pub use token::TokenRequest;

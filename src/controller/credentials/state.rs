@@ -9,7 +9,7 @@ use kube::core::ObjectMeta;
 
 use crate::cluster::credential_secret as managed;
 use crate::config::{Config, Entry, SecretKey};
-use crate::sources::made;
+use crate::sources::{Wanted, made};
 
 /// What is known.
 #[derive(Default)]
@@ -103,7 +103,10 @@ impl State {
             plan.wanted += 1;
             kept.insert(&*source.secret);
             match made {
-                Ok(content) => self.plan_entry(entry, &source.secret, &content, &mut plan),
+                Ok(Wanted::Content(content)) => {
+                    self.plan_entry(entry, &source.secret, &content, &mut plan);
+                }
+                Ok(Wanted::Token(_)) => {}
                 Err(reason) => {
                     plan.broken.insert(entry.name.to_string(), reason);
                 }

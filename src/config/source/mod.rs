@@ -1,15 +1,30 @@
-//! The checks of an entry's source.
+//! The source of an entry: as written (`document`), and checked, one file a kind.
 
+mod acr;
+mod basic;
+mod document;
+mod ecr;
+mod gcp;
+
+use serde_saphyr::Spanned;
+
+pub use self::{
+    acr::{Acr, AcrIdentity},
+    basic::{Basic, Username, check_username},
+    document::SourceDocument,
+    ecr::{AccessKey, Ecr, EcrRegistry},
+    gcp::{Gcp, GcpIdentity},
+};
+use self::{basic::check_registry, document::SecretKeyDocument};
 use super::{
     entry::Check,
     kubernetes_names as names,
-    schema::{BasicDocument, OnRemoval, Registry, SecretKeyDocument, SourceDocument},
+    schema::{OnRemoval, Registry},
 };
 use crate::{
     credentials::{RegistryKey, content_mark},
     image::Pattern,
 };
-use serde_saphyr::Spanned;
 
 /// How the name of a Secret begins that holds the credential of an entry, made by the controller.
 pub const CREDENTIAL_PREFIX: &str = "pullpass-credential-";
@@ -32,6 +47,10 @@ impl Source {
             None => &self.secret,
             Some(Made::Basic(basic)) => &basic.password.secret,
             Some(Made::DockerConfig(key)) => &key.secret,
+            Some(Made::Token(token)) => match token.keys().last() {
+                Some(key) => &key.secret,
+                None => &self.secret,
+            },
         }
     }
 }
@@ -43,30 +62,44 @@ pub enum Made {
     Basic(Basic),
     /// From a docker config as people have it.
     DockerConfig(SecretKey),
+    /// From tokens, which are fetched.
+    Token(TokenSource),
 }
 
-/// A user name and a password for a registry.
+/// Where tokens are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Basic {
-    /// `HOST[:PORT][/PATH]`.
-    pub registry: Box<str>,
-    /// The user name.
-    pub username: Username,
-    /// The password.
-    pub password: SecretKey,
+pub enum TokenSource {
+    /// Amazon ECR.
+    Ecr(Ecr),
+    /// Google's Artifact Registry.
+    Gcp(Gcp),
+    /// Azure Container Registry.
+    Acr(Acr),
 }
 
-/// A user name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Username {
-    /// As the table has it.
-    Written(Box<str>),
-    /// As a Secret has it.
-    From(SecretKey),
+impl TokenSource {
+    /// What the tokens are for, `HOST[:PORT][/PATH]` each.
+    pub fn registries(&self) -> Vec<String> {
+        let owned = |registries: &[Box<str>]| registries.iter().map(ToString::to_string).collect();
+        match self {
+            Self::Ecr(ecr) => ecr.registries(),
+            Self::Gcp(gcp) => owned(&gcp.registries),
+            Self::Acr(acr) => owned(&acr.registries),
+        }
+    }
+
+    /// The values of Secrets that a token is fetched with; none for the controller's own identity.
+    pub fn keys(&self) -> Vec<&SecretKey> {
+        match self {
+            Self::Ecr(ecr) => ecr.keys(),
+            Self::Gcp(gcp) => gcp.keys(),
+            Self::Acr(acr) => acr.keys(),
+        }
+    }
 }
 
 /// One value of a Secret of pullpass-system.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretKey {
     /// The name of the Secret.
     pub secret: Box<str>,
@@ -78,7 +111,7 @@ pub struct SecretKey {
 const OWN_SECRETS: [&str; 2] = ["pullpass-ca", "pullpass-tls"];
 /// The characters of a mark in the name of a Secret.
 const MARK: usize = 12;
-const KINDS: &str = "`secret`, `basic` or `dockerConfig`";
+const KINDS: &str = "`secret`, `basic`, `dockerConfig`, `ecr`, `gcp` or `acr`";
 
 impl Check<'_> {
     pub(super) fn source(&mut self, registry: &Registry, images: &[Pattern]) -> Option<Source> {
@@ -104,27 +137,36 @@ impl Check<'_> {
         entry: &str,
         images: &[Pattern],
     ) -> Option<(Box<str>, Option<Made>)> {
-        let SourceDocument { secret, basic, docker_config } = &source.value;
-        let made = match (secret, basic, docker_config) {
-            (Some(secret), None, None) => {
-                self.secret_of_others(secret, "source.secret");
-                return Some((secret.value.as_str().into(), None));
-            }
-            (None, Some(basic), None) => Made::Basic(self.basic(&basic.value)),
-            (None, None, Some(key)) => {
-                Made::DockerConfig(self.secret_key(&key.value, "source.dockerConfig"))
-            }
-            (None, None, None) => {
-                let reason = "nothing is written in it".to_owned();
-                self.problem(source, "source", reason, format!("write one of {KINDS}"));
-                return None;
-            }
-            _ => {
-                let reason = "it has more than one kind".to_owned();
-                self.problem(source, "source", reason, format!("write one of {KINDS}"));
-                return None;
-            }
+        let SourceDocument { secret, basic, docker_config, ecr, gcp, acr } = &source.value;
+        let kinds = [
+            secret.is_some(),
+            basic.is_some(),
+            docker_config.is_some(),
+            ecr.is_some(),
+            gcp.is_some(),
+            acr.is_some(),
+        ];
+        let reason = match kinds.iter().filter(|is_written| **is_written).count() {
+            0 => Some("nothing is written in it"),
+            1 => None,
+            _ => Some("it has more than one kind"),
         };
+        if let Some(reason) = reason {
+            self.problem(source, "source", reason.to_owned(), format!("write one of {KINDS}"));
+            return None;
+        }
+        if let Some(secret) = secret {
+            self.secret_of_others(secret, "source.secret");
+            return Some((secret.value.as_str().into(), None));
+        }
+        let basic = basic.as_ref().map(|basic| Made::Basic(self.basic(&basic.value)));
+        let docker_config = docker_config
+            .as_ref()
+            .map(|key| Made::DockerConfig(self.secret_key(&key.value, "source.dockerConfig")));
+        let ecr = ecr.as_ref().map(|ecr| Made::Token(TokenSource::Ecr(self.ecr(ecr))));
+        let gcp = gcp.as_ref().map(|gcp| Made::Token(TokenSource::Gcp(self.gcp(gcp))));
+        let acr = acr.as_ref().map(|acr| Made::Token(TokenSource::Acr(self.acr(acr))));
+        let made = basic.or(docker_config).or(ecr).or(gcp).or(acr)?;
         Some((name_of_credential(entry, &made, images), Some(made)))
     }
 
@@ -140,39 +182,25 @@ impl Check<'_> {
         }
     }
 
-    fn basic(&mut self, written: &BasicDocument) -> Basic {
-        let field = "source.basic";
-        let registry = &written.registry;
-        if let Err(reason) = check_registry(&registry.value) {
-            let shown = RegistryKey::new(registry.value.as_bytes()).to_string();
+    fn registries(&mut self, written: &Spanned<Vec<Spanned<String>>>, kind: &str) -> Vec<Box<str>> {
+        let field = format!("{kind}.registries");
+        if written.value.is_empty() {
+            let hint = "write the registries that the tokens are for";
+            self.problem(written, &field, "the list is empty".to_owned(), hint);
+        }
+        for registry in &written.value {
+            self.registry(registry, &field);
+        }
+        written.value.iter().map(|registry| registry.value.as_str().into()).collect()
+    }
+
+    fn registry(&mut self, written: &Spanned<String>, field: &str) {
+        if let Err(reason) = check_registry(&written.value) {
+            let shown = RegistryKey::new(written.value.as_bytes()).to_string();
             let reason = format!("`{}`: {reason}", names::shortened(&shown));
             let hint = "write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`";
-            self.problem(registry, &format!("{field}.registry"), reason, hint);
+            self.problem(written, field, reason, hint);
         }
-        let username = match (&written.username, &written.username_from) {
-            (Some(text), None) => {
-                if let Err(reason) = check_username(&text.value) {
-                    let hint = "write the user name that the registry knows";
-                    self.problem(text, &format!("{field}.username"), reason.to_owned(), hint);
-                }
-                Username::Written(text.value.as_str().into())
-            }
-            (None, Some(key)) => {
-                Username::From(self.secret_key(&key.value, &format!("{field}.usernameFrom")))
-            }
-            (text, _) => {
-                let reason = match text {
-                    Some(_) => "both `username` and `usernameFrom` are written",
-                    None => "there is no user name",
-                };
-                let hint = "write one of `username` and `usernameFrom`";
-                self.problem(registry, field, reason.to_owned(), hint);
-                Username::Written("".into())
-            }
-        };
-        let password =
-            self.secret_key(&written.password_from.value, &format!("{field}.passwordFrom"));
-        Basic { registry: registry.value.as_str().into(), username, password }
     }
 
     fn secret_key(&mut self, written: &SecretKeyDocument, field: &str) -> SecretKey {
@@ -192,45 +220,10 @@ impl Check<'_> {
 /// ones, for those who were granted it then, is never what the entry grants now.
 fn name_of_credential(entry: &str, made: &Made, images: &[Pattern]) -> Box<str> {
     let images: Vec<String> = match made {
-        Made::Basic(_) => Vec::new(),
+        Made::Basic(_) | Made::Token(_) => Vec::new(),
         // Of a docker config they say which credentials are taken.
         Made::DockerConfig(_) => images.iter().map(ToString::to_string).collect(),
     };
     let mark = content_mark("", format!("{made:?} {images:?}").as_bytes());
     format!("{CREDENTIAL_PREFIX}{entry}-{}", &mark[..MARK.min(mark.len())]).into()
-}
-
-/// `HOST[:PORT][/PATH]`, in the letters of an image's name.
-fn check_registry(text: &str) -> Result<(), &'static str> {
-    if text.contains("://") {
-        return Err("it has a scheme");
-    }
-    if text.contains('*') {
-        return Err("it has a wildcard: a credential is for one registry");
-    }
-    let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
-    if Pattern::parse(&format!("{host}/*")).is_err() {
-        return Err("its host is not one that an image can name");
-    }
-    let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-    let is_good =
-        |path: &str| path.split('/').all(|part| !part.is_empty()) && path.chars().all(is_path);
-    match path {
-        Some(path) if !is_good(path) => Err("its path is not one that an image can have"),
-        // The kubelet takes them for the version of an API.
-        Some(path) if matches!(path.split('/').next(), Some("v1" | "v2")) => {
-            Err("a path of the kubelet's docker configs cannot begin with `v1` or `v2`")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// In basic authentication a `:` ends the user name (RFC 7617).
-pub fn check_username(text: &str) -> Result<(), &'static str> {
-    match text {
-        "" => Err("the user name is empty"),
-        _ if text.contains(':') => Err("a user name cannot contain `:`"),
-        _ if text.chars().any(char::is_control) => Err("the user name has a control character"),
-        _ => Ok(()),
-    }
 }

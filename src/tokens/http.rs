@@ -1,0 +1,220 @@
+//! HTTP as issuers of tokens speak it: bounded in time and size, through the proxy of the environment
+//! (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), and with nothing of a body in an error.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
+
+use super::{Failure, Reason};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of a whole request, whatever becomes of it.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest token has a few kilobytes.
+const MAX_BODY: usize = 256 << 10;
+/// No issuer is waited for longer.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Both ways to an issuer.
+#[derive(Debug, Clone)]
+pub struct Http {
+    proxied: Client,
+    direct: Client,
+    authorities: Arc<[CertificateDer<'static>]>,
+}
+
+/// What an issuer answered.
+#[derive(Debug)]
+pub struct Answer {
+    what: String,
+    /// The status.
+    pub status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Http {
+    /// `authorities` are certificates (PEM) that are trusted beside the public ones.
+    pub fn new(authorities: &[u8]) -> Result<Self, String> {
+        let mut all = webpki_root_certs::TLS_SERVER_ROOT_CERTS.to_vec();
+        for certificate in CertificateDer::pem_slice_iter(authorities) {
+            all.push(certificate.map_err(|error| format!("they are not PEM: {error}"))?);
+        }
+        let mut roots = RootCertStore::empty();
+        for certificate in &all {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| format!("one of them is no certificate: {error}"))?;
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let build = |builder: ClientBuilder| {
+            let builder = builder
+                .tls_backend_preconfigured(tls.clone())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TIMEOUT)
+                // A token request holds a secret, and goes nowhere else.
+                .redirect(Policy::none())
+                .retry(reqwest::retry::never())
+                .pool_max_idle_per_host(1)
+                .user_agent(concat!("pullpass/", env!("CARGO_PKG_VERSION")));
+            builder.build().map_err(|error| format!("{}", error.without_url()))
+        };
+        Ok(Self {
+            proxied: build(Client::builder())?,
+            direct: build(Client::builder().no_proxy())?,
+            authorities: all.into(),
+        })
+    }
+
+    /// The client for what is on the network, by the proxy of the environment.
+    pub fn proxied(&self) -> &Client {
+        &self.proxied
+    }
+
+    /// The client for what is on this machine: metadata servers.
+    pub fn direct(&self) -> &Client {
+        &self.direct
+    }
+
+    /// Every authority that is trusted.
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
+    }
+}
+
+/// Sends a request; `what` names it in errors: `ask https://oauth2.googleapis.com/token for a token`.
+pub async fn send(what: &str, request: RequestBuilder) -> Result<Answer, Failure> {
+    let failed = |error: reqwest::Error| {
+        let (reason, told) = of_transport(&error);
+        Failure::new(reason, format!("failed to {what}: {told}"))
+    };
+    let mut response = request.send().await.map_err(failed)?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            let told = format!("failed to {what}: the answer has more than {MAX_BODY} bytes");
+            return Err(Failure::new(Reason::Answer, told));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        what: what.to_owned(),
+        status: response.status(),
+        headers: response.headers().clone(),
+        body: body.freeze(),
+    })
+}
+
+impl Answer {
+    /// The body of an answer in order, as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            // serde names values in its message.
+            let place = format!("line {}, column {}", error.line(), error.column());
+            self.failure(
+                Reason::Answer,
+                &format!("the answer is not the JSON that it should be ({place})"),
+            )
+        })
+    }
+
+    /// The body, whatever it is. It may repeat what was sent: it is shown nowhere.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The issuer's clock at the time of the answer.
+    pub fn date(&self) -> Option<SystemTime> {
+        httpdate(self.headers.get(DATE)?.to_str().ok()?)
+    }
+
+    /// What an answer that is not 2xx means by its status alone; `told` is what else there is to say.
+    pub fn refused(&self, told: &str) -> Failure {
+        let reason = match self.status.as_u16() {
+            401 => Reason::Unauthorized,
+            403 => Reason::Forbidden,
+            407 => Reason::Proxy,
+            429 => Reason::Throttled,
+            500.. => Reason::Server,
+            _ => Reason::Answer,
+        };
+        self.failure(reason, told)
+    }
+
+    /// A failure of this kind, with the status and the time to wait that the issuer names.
+    pub fn failure(&self, reason: Reason, told: &str) -> Failure {
+        let status = self.status.as_u16();
+        let message = format!("failed to {}: status {status}: {told}", self.what);
+        Failure { reason, message, retry_after: self.retry_after() }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+        let pause = match text.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => httpdate(text)?.duration_since(self.date()?).ok()?,
+        };
+        Some(pause.min(MAX_RETRY_AFTER))
+    }
+}
+
+/// A time as HTTP headers have it (RFC 9110, 5.6.7).
+fn httpdate(text: &str) -> Option<SystemTime> {
+    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(zoned.timestamp().into())
+}
+
+/// What became of a request that has no answer.
+fn of_transport(error: &reqwest::Error) -> (Reason, String) {
+    let mut told = String::new();
+    let mut reason = match () {
+        () if error.is_timeout() => Reason::Timeout,
+        () => Reason::Connection,
+    };
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        reason = match &*text {
+            _ if cause.is::<rustls::Error>() => Reason::Tls,
+            text if text.contains("dns error") || text.contains("lookup address") => Reason::Dns,
+            text if text.contains("tunnel") || text.contains("proxy") => Reason::Proxy,
+            _ => reason,
+        };
+        told = text;
+        source = cause.source().or_else(|| {
+            let io = cause.downcast_ref::<std::io::Error>()?;
+            let inner = io.get_ref()?;
+            Some(inner as &(dyn std::error::Error + 'static))
+        });
+    }
+    if reason == Reason::Timeout {
+        told = format!("no answer within {} s", TIMEOUT.as_secs());
+    }
+    let hint = match reason {
+        Reason::Dns => {
+            "; look at the DNS of the cluster, and at HTTPS_PROXY if the way out is a proxy"
+        }
+        Reason::Proxy => "; look at HTTPS_PROXY and NO_PROXY of the controller",
+        Reason::Tls => {
+            "; if its certificate is of a private authority, give that to the controller with --token-ca-file"
+        }
+        Reason::Connection | Reason::Timeout => {
+            "; look at the NetworkPolicies and firewalls on its way"
+        }
+        _ => "",
+    };
+    (reason, format!("{told}{hint}"))
+}
