@@ -6,12 +6,14 @@ mod endpoints;
 mod failure;
 mod gcp;
 mod http;
+mod life;
 
 use std::time::{Duration, SystemTime};
 
-pub use self::endpoints::{Endpoint, Endpoints};
+pub use self::endpoints::{Endpoint, Endpoints, parse_endpoint};
 pub use self::failure::{Failure, Reason};
 use self::http::Http;
+pub use self::life::{FLOOR, Life};
 use crate::config::TokenSource;
 use crate::credentials::compose::Login;
 use crate::sources::TokenRequest;
