@@ -1,6 +1,9 @@
 //! `pullpass controller`: arguments -> checked options -> the running process.
 
-use super::process::{self, ProcessArgs};
+use super::{
+    process::{self, ProcessArgs},
+    tokens::TokenArgs,
+};
 use crate::{
     cluster::{ObjectName, leader::LeaseOptions, lease::LeaseTimes},
     config::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain},
@@ -10,11 +13,9 @@ use crate::{
     },
     pki::is_dns_name,
     server::{parse_duration, parse_lifetime},
-    tokens::{Endpoint, parse_endpoint},
 };
 use clap::{Args, value_parser};
-use reqwest::Url;
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 /// Looks after the webhook's certificate; of several replicas one is active.
 #[derive(Debug, Args)]
@@ -113,24 +114,6 @@ struct CopyArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Tokens of registries")]
-#[group(skip)]
-struct TokenArgs {
-    /// Where a service is asked that issues tokens, if not where it is by itself; more with commas, or given again
-    #[arg(
-        long,
-        value_name = "SERVICE=URL",
-        env = "PULLPASS_TOKEN_ENDPOINT",
-        value_parser = parse_endpoint,
-        value_delimiter = ','
-    )]
-    token_endpoint: Vec<(Endpoint, Url)>,
-    /// Certificates (PEM) of authorities that those services may have, beside the public ones
-    #[arg(long, value_name = "FILE", env = "PULLPASS_TOKEN_CA_FILE")]
-    token_ca_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 #[command(next_help_heading = "Leader election")]
 #[group(skip)]
 struct LeaseArgs {
@@ -184,8 +167,7 @@ impl ControllerArgs {
             lease: self.lease.options(&self.namespace)?,
             copies: self.copies.options(&self.namespace),
             certificates: self.certificates.options(self.namespace)?,
-            token_endpoints: self.tokens.token_endpoint.into_iter().collect(),
-            token_ca_file: self.tokens.token_ca_file,
+            tokens: self.tokens.tokens()?,
             kubeconfig: self.process.kubeconfig,
             admin_listen: self.process.admin_listen,
             shutdown_grace: self.process.shutdown_grace,

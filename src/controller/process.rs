@@ -9,16 +9,10 @@ use crate::{
     server::{Bound, Limits, Process, ShutdownTimes, os_signals},
     telemetry::Component,
     tls,
-    tokens::{Endpoints, Tokens},
+    tokens::Tokens,
 };
 use anyhow::Context as _;
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// What the controller is to do, checked.
 #[derive(Debug)]
@@ -29,10 +23,8 @@ pub struct Options {
     pub certificates: CertificateOptions,
     /// Where pull secrets are copied from; none if none are.
     pub copies: Option<CopyOptions>,
-    /// Where tokens are fetched, if not where their issuers are by themselves.
-    pub token_endpoints: Endpoints,
-    /// Certificates (PEM) of authorities that issuers of tokens may have, beside the public ones.
-    pub token_ca_file: Option<PathBuf>,
+    /// What fetches tokens of registries.
+    pub tokens: Tokens,
     /// The kubeconfig of the cluster, if not the environment's.
     pub kubeconfig: Option<PathBuf>,
     /// Where the admin endpoints are answered.
@@ -48,7 +40,6 @@ pub struct Options {
 pub async fn serve(options: Options) -> anyhow::Result<()> {
     tls::install_provider();
     let signals = os_signals().context("failed to install the signal handlers")?;
-    let tokens = tokens(options.token_endpoints, options.token_ca_file.as_deref())?;
     let admin = Bound::bind(options.admin_listen).await?;
     let kubeconfig = options.kubeconfig.as_deref();
     let client = client::connect(kubeconfig).await?;
@@ -64,7 +55,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         process.readiness.register("leader election"),
         Arc::clone(&process.metrics),
     );
-    let (certificates, copies) = (options.certificates, options.copies);
+    let (certificates, copies, tokens) = (options.certificates, options.copies, options.tokens);
     let metrics = Arc::clone(&process.metrics);
     let liveness = process.liveness.clone();
     let work = move |client| {
@@ -75,18 +66,4 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     process.tasks.spawn_draining("leader election", election);
     process.serve_admin(admin, &Limits::default());
     Ok(process.run(signals).await?)
-}
-
-fn tokens(endpoints: Endpoints, ca_file: Option<&Path>) -> anyhow::Result<Tokens> {
-    let authorities = match ca_file {
-        Some(path) => fs::read(path)
-            .with_context(|| format!("failed to read --token-ca-file {}", path.display()))?,
-        None => Vec::new(),
-    };
-    Tokens::new(endpoints, &authorities).map_err(|reason| {
-        let path = ca_file.map_or_else(|| "none".into(), |path| path.display().to_string());
-        anyhow::anyhow!(
-            "failed to set up the client of token issuers (--token-ca-file {path}): {reason}"
-        )
-    })
 }

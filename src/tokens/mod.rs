@@ -10,6 +10,8 @@ mod life;
 
 use std::time::{Duration, SystemTime};
 
+use rustls::pki_types::CertificateDer;
+
 pub use self::endpoints::{Endpoint, Endpoints, parse_endpoint};
 pub use self::failure::{Failure, Reason};
 use self::http::Http;
@@ -52,6 +54,11 @@ impl Tokens {
     /// Those certificates cannot be read, or a proxy of the environment is none.
     pub fn new(endpoints: Endpoints, authorities: &[u8]) -> Result<Self, String> {
         Ok(Self { http: Http::new(authorities)?, endpoints })
+    }
+
+    /// Every authority that is trusted.
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        self.http.authorities()
     }
 
     /// Fetches one token. It ends in bounded time.
