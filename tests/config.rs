@@ -10,8 +10,8 @@
 use proptest::prelude::*;
 use pullpass::{
     config::{
-        Basic, ConfigError, MAX_CONFIG_BYTES, Made, Mode, OnRemoval, Scope, SecretKey, Username,
-        json_schema, parse,
+        Acr, AcrIdentity, AzureCloud, Basic, ConfigError, MAX_CONFIG_BYTES, Made, Mode, OnRemoval,
+        Scope, SecretKey, TokenSource, Username, json_schema, parse,
     },
     image::{Reference, Scratch},
 };
@@ -101,6 +101,57 @@ fn kinds_of_source() {
 
     let docker_config = of("{dockerConfig: {secret: ci, key: DOCKER_AUTH_CONFIG}}");
     assert_eq!(docker_config.made, Some(Made::DockerConfig(key("ci", "DOCKER_AUTH_CONFIG"))));
+
+    let id = "12345678-90ab-CDEF-1234-567890abcdef";
+    let acr = |registries: &str, cloud, tenant: Option<&str>, client: Option<&str>, identity| {
+        let registries = registries.split(' ').map(Into::into).collect();
+        let (tenant_id, client_id) = (tenant.map(Into::into), client.map(Into::into));
+        Some(Made::Token(TokenSource::Acr(Acr {
+            registries,
+            cloud,
+            tenant_id,
+            client_id,
+            identity,
+        })))
+    };
+    assert_eq!(
+        of("{acr: {registries: [Team.azurecr.io, team-a1.azurecr.io]}}").made,
+        acr(
+            "team.azurecr.io team-a1.azurecr.io",
+            AzureCloud::Public,
+            None,
+            None,
+            AcrIdentity::Environment
+        )
+    );
+    assert_eq!(
+        of(&format!("{{acr: {{registries: [t.azurecr.cn], clientId: {id}, tenantId: contoso.com, clientSecretFrom: {{secret: s, key: k}}}}}}")).made,
+        acr("t.azurecr.cn", AzureCloud::China, Some("contoso.com"), Some(id), AcrIdentity::ClientSecret(key("s", "k")))
+    );
+    assert_eq!(
+        of(&format!("{{acr: {{registries: [t.azurecr.us], clientId: {id}, tenantId: {id}, clientCertificateFrom: {{secret: s, key: k}}}}}}")).made,
+        acr("t.azurecr.us", AzureCloud::UsGovernment, Some(id), Some(id), AcrIdentity::ClientCertificate(key("s", "k")))
+    );
+}
+
+/// The token of an identity is sent to these hosts.
+#[rstest]
+#[case::elsewhere("registry.example.com")]
+#[case::look_alike("team.azurecr.io.example.com")]
+#[case::look_alike_of_a_domain("team.azurecr.iox")]
+#[case::look_alike_of_a_label("xazurecr.io")]
+#[case::the_domain("azurecr.io")]
+#[case::another_cloud("team.azurecr.de")]
+#[case::a_port("team.azurecr.io:8443")]
+#[case::a_path("team.azurecr.io/app")]
+#[case::a_path_that_looks_alike("example.com/team.azurecr.io")]
+#[case::a_label("team_a.azurecr.io")]
+fn fault_49_tokens_of_azure_go_to_no_other_host(#[case] registry: &str) {
+    let entry = format!(
+        "- {{name: a, images: ['{registry}/*'], source: {{acr: {{registries: ['{registry}']}}}}, namespaces: {{names: ['*']}}}}\n"
+    );
+    let error = refused(&format!("{HEAD}{entry}")).to_string();
+    assert!(error.contains("registries[0].source.acr.registries (entry `a`): "), "{error}");
 }
 
 /// What was made from other settings is never what an entry grants.
@@ -590,6 +641,38 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 #[case::key_of_a_secret(
     "- {name: a, images: [gcr.io/a/*], source: {dockerConfig: {secret: s, key: a/b}}, namespaces: {names: ['*']}}\n",
     "line 4, column 75: registries[0].source.dockerConfig.key (entry `a`): `a/b` is no valid key (hint: use up to 253 of a-z, A-Z, 0-9, `-`, `_` and `.`)"
+)]
+#[case::no_registry_of_azure(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io, quay.io]}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 87: registries[0].source.acr.registries (entry `a`): `quay.io` is no registry of Azure (hint: write its login server, such as `my-registry.azurecr.io`)"
+)]
+#[case::registries_of_two_clouds(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io, team.azurecr.cn]}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 87: registries[0].source.acr.registries (entry `a`): `team.azurecr.cn` is of another cloud than those before it (hint: write one entry for each cloud)"
+)]
+#[case::registry_of_azure_with_a_scheme(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: ['https://team.azurecr.io']}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 70: registries[0].source.acr.registries (entry `a`): `https://team.azurecr.io`: it has a scheme (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::application_without_a_tenant(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], clientId: 12345678-90ab-cdef-1234-567890abcdef, clientSecretFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 56: registries[0].source.acr (entry `a`): an application is known by its tenant and its client ID (hint: write `tenantId` and `clientId`)"
+)]
+#[case::tenant_that_is_none(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], tenantId: common}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 98: registries[0].source.acr.tenantId (entry `a`): it is neither the ID of a tenant nor a domain (hint: write it as 12345678-1234-1234-1234-123456789012 or `contoso.onmicrosoft.com`)"
+)]
+#[case::tenant_that_goes_elsewhere(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], tenantId: '../contoso.com'}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 98: registries[0].source.acr.tenantId (entry `a`): it is neither the ID of a tenant nor a domain (hint: write it as 12345678-1234-1234-1234-123456789012 or `contoso.onmicrosoft.com`)"
+)]
+#[case::secret_in_place_of_a_client_id(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], clientId: hunter2}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 98: registries[0].source.acr.clientId (entry `a`): it is no client ID (hint: write the application (client) ID, such as 12345678-1234-1234-1234-123456789012)"
+)]
+#[case::two_proofs(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], clientSecretFrom: {secret: s, key: k}, clientCertificateFrom: {secret: s, key: l}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 56: registries[0].source.acr (entry `a`): both `clientSecretFrom` and `clientCertificateFrom` are written (hint: write one of them)"
 )]
 #[case::two_copies(
     "- {name: a, images: [gcr.io/a/*], source: {secret: s}, namespaces: {names: ['*']}, pullSecrets: [s, t]}\n",

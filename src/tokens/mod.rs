@@ -3,6 +3,7 @@
 mod acr;
 mod ecr;
 mod endpoints;
+mod environment;
 mod failure;
 mod gcp;
 mod http;
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::CertificateDer;
 
 pub use self::endpoints::{Endpoint, Endpoints, parse_endpoint};
+pub use self::environment::Environment;
 pub use self::failure::{Failure, Reason};
 use self::http::Http;
 pub use self::life::{FLOOR, Life};
@@ -45,6 +47,7 @@ pub enum Expiry {
 pub struct Tokens {
     http: Http,
     endpoints: Endpoints,
+    environment: Environment,
 }
 
 impl Tokens {
@@ -53,7 +56,13 @@ impl Tokens {
     /// # Errors
     /// Those certificates cannot be read, or a proxy of the environment is none.
     pub fn new(endpoints: Endpoints, authorities: &[u8]) -> Result<Self, String> {
-        Ok(Self { http: Http::new(authorities)?, endpoints })
+        let environment = Environment::default();
+        Ok(Self { http: Http::new(authorities)?, endpoints, environment })
+    }
+
+    /// With these variables in place of the environment of the process.
+    pub fn with_environment(self, environment: Environment) -> Self {
+        Self { environment, ..self }
     }
 
     /// Every authority that is trusted.

@@ -9,7 +9,7 @@ mod gcp;
 use serde_saphyr::Spanned;
 
 pub use self::{
-    acr::{Acr, AcrIdentity},
+    acr::{Acr, AcrIdentity, AzureCloud, is_guid, is_tenant},
     basic::{Basic, Username, check_username},
     document::SourceDocument,
     ecr::{AccessKey, Ecr, EcrRegistry},
