@@ -10,8 +10,8 @@
 use proptest::prelude::*;
 use pullpass::{
     config::{
-        Acr, AcrIdentity, AzureCloud, Basic, ConfigError, MAX_CONFIG_BYTES, Made, Mode, OnRemoval,
-        Scope, SecretKey, TokenSource, Username, json_schema, parse,
+        Acr, AcrIdentity, AzureCloud, Basic, ConfigError, Gcp, GcpIdentity, MAX_CONFIG_BYTES, Made,
+        Mode, OnRemoval, Scope, SecretKey, TokenSource, Username, json_schema, parse,
     },
     image::{Reference, Scratch},
 };
@@ -1009,6 +1009,126 @@ fn of_entries_that_copy_one_name_from_two_secrets_the_later_is_warned_of() {
     assert_eq!(found.len(), 1, "{found:?}");
     let expected = "registries[2].source.secret (entry `x`): the entry a brings the same pull secret `x` from the Secret s: where both";
     assert!(found[0].contains(expected), "{found:?}");
+}
+
+/// An entry with this source of the kind `gcp`.
+fn gcp_entry(gcp: &str) -> String {
+    format!(
+        "- {{name: a, images: [gcr.io/p/*], namespaces: {{names: [x]}}, source: {{gcp: {gcp}}}}}\n"
+    )
+}
+
+const PROVIDER: &str =
+    "//iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/pool-1/providers/k8s";
+
+#[test]
+fn who_fetches_tokens_of_google() {
+    let key = SecretKey { secret: "s".into(), key: "k".into() };
+    let provider = format!(", workloadIdentity: {PROVIDER}");
+    for (written, identity) in [
+        ("", GcpIdentity::Metadata),
+        (", keyAsPassword: false", GcpIdentity::Metadata),
+        (", keyFrom: {secret: s, key: k}", GcpIdentity::Key(key.clone())),
+        (", keyFrom: {secret: s, key: k}, keyAsPassword: false", GcpIdentity::Key(key.clone())),
+        (
+            ", keyFrom: {secret: s, key: k}, keyAsPassword: true",
+            GcpIdentity::KeyAsPassword(key.clone()),
+        ),
+        (&*provider, GcpIdentity::WorkloadIdentity(PROVIDER.into())),
+    ] {
+        let entry = gcp_entry(&format!("{{registries: [gcr.io/p]{written}}}"));
+        let parsed = parse(&format!("{HEAD}{entry}")).unwrap_or_else(|e| panic!("{written}: {e}"));
+        let made = parsed.config.entries()[0].source.as_ref().unwrap().made.clone().unwrap();
+        let registries = vec!["gcr.io/p".into()];
+        let gcp = Gcp { registries, identity, impersonate: None };
+        assert_eq!(made, Made::Token(TokenSource::Gcp(gcp)), "{written}");
+    }
+}
+
+#[rstest]
+#[case("puller@my-project.iam.gserviceaccount.com", true)]
+#[case("puller@my-project.example.com.iam.gserviceaccount.com", true)]
+#[case("123-compute@developer.gserviceaccount.com", true)]
+#[case("my-project@appspot.gserviceaccount.com", true)]
+#[case("puller", false)]
+#[case("me@example.com", false)]
+#[case("@my-project.iam.gserviceaccount.com", false)]
+#[case("puller@.gserviceaccount.com", false)]
+#[case("a/b@p.iam.gserviceaccount.com", false)]
+#[case("a@b@p.iam.gserviceaccount.com", false)]
+fn service_accounts_of_google(#[case] email: &str, #[case] valid: bool) {
+    let entry = gcp_entry(&format!("{{registries: [gcr.io], impersonate: '{email}'}}"));
+    match parse(&format!("{HEAD}{entry}")) {
+        Ok(_) => assert!(valid, "{email}"),
+        Err(error) => {
+            let told = format!(
+                "line 4, column 111: registries[0].source.gcp.impersonate (entry `a`): `{email}` is not a service account (hint: write its email, such as `puller@my-project.iam.gserviceaccount.com`)"
+            );
+            assert!(!valid && error.problems[0].to_string() == told, "{error}");
+        }
+    }
+}
+
+#[rstest]
+#[case(PROVIDER, true)]
+#[case(&PROVIDER[2..], false)]
+#[case(&format!("https:{PROVIDER}"), false)]
+#[case(&PROVIDER.replace("/7/", "/my-project/"), false)]
+#[case(&PROVIDER.replace("global", "europe"), false)]
+#[case(&PROVIDER.replace("/k8s", "/"), false)]
+#[case(&PROVIDER.replace("/k8s", "/K8S"), false)]
+#[case(&format!("{PROVIDER}/x"), false)]
+#[case("//evil.example/projects/7/locations/global/workloadIdentityPools/p/providers/k", false)]
+fn providers_of_workload_identity(#[case] provider: &str, #[case] valid: bool) {
+    let entry = gcp_entry(&format!("{{registries: [gcr.io], workloadIdentity: '{provider}'}}"));
+    match parse(&format!("{HEAD}{entry}")) {
+        Ok(_) => assert!(valid, "{provider}"),
+        Err(error) => {
+            let told = "is not the provider of a workload identity pool (hint: write it as `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the number of the project)";
+            assert!(!valid && error.problems[0].to_string().ends_with(told), "{error}");
+        }
+    }
+}
+
+#[rstest]
+#[case::no_registry("{registries: []}", "source.gcp.registries (entry `a`): the list is empty")]
+#[case::scheme(
+    "{registries: ['https://gcr.io']}",
+    "source.gcp.registries (entry `a`): `https://gcr.io`: it has a scheme"
+)]
+#[case::two_identities(
+    "{registries: [gcr.io], keyFrom: {secret: s, key: k}, workloadIdentity: //iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/p/providers/k}",
+    "source.gcp (entry `a`): both `keyFrom` and `workloadIdentity` are written (hint: write one of them)"
+)]
+#[case::no_key(
+    "{registries: [gcr.io], keyAsPassword: true}",
+    "source.gcp.keyAsPassword (entry `a`): it has a meaning only with `keyFrom` (hint: remove it, or add `keyFrom`)"
+)]
+#[case::impersonated(
+    "{registries: [gcr.io], keyFrom: {secret: s, key: k}, keyAsPassword: true, impersonate: a@p.iam.gserviceaccount.com}",
+    "source.gcp.keyAsPassword (entry `a`): it has no meaning with `impersonate`: no token is fetched (hint: remove one of the two)"
+)]
+#[case::own_secret(
+    "{registries: [gcr.io], keyFrom: {secret: pullpass-ca, key: k}}",
+    "source.gcp.keyFrom.secret (entry `a`): `pullpass-ca` is a name that the controller keeps"
+)]
+fn settings_of_google_that_are_refused(#[case] gcp: &str, #[case] told: &str) {
+    let problem = problem(&format!("{HEAD}{}", gcp_entry(gcp)));
+    assert!(problem.contains(told), "{problem}");
+}
+
+/// A name of one's own is allowed, and one that only looks like Google's is pointed out.
+#[test]
+fn credentials_of_google_for_others_are_warned_of() {
+    let google =
+        "{registries: [gcr.io, eu.gcr.io/p, europe-docker.pkg.dev/p/r, US-docker.pkg.dev]}";
+    assert_eq!(warnings(&gcp_entry(google)), [""; 0]);
+    for other in ["gcr.io.example.com", "pkg.dev", "notgcr.io", "images.example.com/gcr.io"] {
+        let expected = format!(
+            "line 4, column 89: registries[0].source.gcp.registries (entry `a`): `{other}` is no host of Artifact Registry, and is shown Google's credential (hint: write `LOCATION-docker.pkg.dev` or a host of gcr.io, unless this one is your own name for it)"
+        );
+        assert_eq!(warnings(&gcp_entry(&format!("{{registries: [{other}]}}"))), [expected]);
+    }
 }
 
 #[test]

@@ -136,6 +136,11 @@ impl Answer {
         &self.body
     }
 
+    /// A header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// The issuer's clock at the time of the answer.
     pub fn date(&self) -> Option<SystemTime> {
         httpdate(self.headers.get(DATE)?.to_str().ok()?)

@@ -8,3 +8,4 @@
 )]
 
 mod acr;
+mod gcp;

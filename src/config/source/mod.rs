@@ -8,6 +8,7 @@ mod gcp;
 
 use serde_saphyr::Spanned;
 
+pub(super) use self::gcp::is_google_host;
 pub use self::{
     acr::{Acr, AcrIdentity, AzureCloud, is_guid, is_tenant},
     basic::{Basic, Username, check_username},
