@@ -1,5 +1,7 @@
 //! Warnings: what is allowed, but seldom meant.
 
+mod coverage;
+
 use super::{
     compile::Config,
     entry::Entry,
@@ -7,6 +9,7 @@ use super::{
     schema::{Document, Registry},
     selector::Selector,
 };
+use crate::credentials::Steps;
 use crate::image::{DOCKER_HUB, Pattern, PatternIndex, PatternParts, Scratch};
 use serde_saphyr::Spanned;
 use std::collections::HashMap;
@@ -17,6 +20,7 @@ type List = Spanned<Vec<Spanned<String>>>;
 pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let mut copies = HashMap::new();
+    let mut steps = Steps::new(coverage::MAX_STEPS);
     for (position, (registry, entry)) in
         document.registries.value.iter().zip(config.entries()).enumerate()
     {
@@ -35,6 +39,7 @@ pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
         }
         lint.trust_in_labels(registry);
         lint.copies_of_one_name(registry, &mut copies);
+        lint.coverage(registry, &mut steps);
     }
     warnings.sort();
     warnings
