@@ -12,7 +12,7 @@ mod metadata;
 
 use std::time::{Duration, SystemTime};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use reqwest::Url;
 
 use self::identity::Identity;
@@ -42,10 +42,11 @@ pub async fn fetch(
             metadata::token(tokens, client_id.as_deref()).await?
         }
     };
-    let exchanges = settings.registries.iter().map(|registry| async {
-        let password = exchange::refresh_token(tokens, registry, identity.tenant(), &token).await?;
-        Ok::<_, Failure>(login(registry, password))
-    });
+    let exchange = |registry| {
+        let password = exchange::refresh_token(tokens, registry, identity.tenant(), &token);
+        password.map_ok(|password| login(registry, password)).boxed()
+    };
+    let exchanges: Vec<_> = settings.registries.iter().map(|it| exchange(&**it)).collect();
     let logins: Vec<Login> = stream::iter(exchanges).buffered(AT_ONCE).try_collect().await?;
     let expiry = expiry(&logins);
     Ok(Token { logins, expiry })
