@@ -67,6 +67,20 @@ pub enum Made {
     Token(TokenSource),
 }
 
+impl Made {
+    /// The values of Secrets that it is made from.
+    pub fn keys(&self) -> Vec<&SecretKey> {
+        match self {
+            Self::Basic(basic) => match &basic.username {
+                Username::From(key) => vec![key, &basic.password],
+                Username::Written(_) => vec![&basic.password],
+            },
+            Self::DockerConfig(key) => vec![key],
+            Self::Token(source) => source.keys(),
+        }
+    }
+}
+
 /// Where tokens are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
