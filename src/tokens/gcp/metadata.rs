@@ -15,16 +15,7 @@ pub async fn fetch(tokens: &Tokens, scope: &str) -> Result<AccessToken, Failure>
     let (name, value) = FLAVOR;
     // A machine's tokens have the scopes of the machine, whatever is asked for.
     let request = tokens.http.direct().get(format!("{url}?scopes={scope}")).header(name, value);
-    let answer = http::send(&what, request).await.map_err(|failure| match failure.reason {
-        Reason::Dns | Reason::Connection => {
-            let told = format!(
-                "{}; if this is no cluster of Google, write `keyFrom` or `workloadIdentity`",
-                failure.message
-            );
-            Failure::new(Reason::NoIdentity, told)
-        }
-        _ => failure,
-    })?;
+    let answer = http::send(&what, request).await.map_err(unreachable)?;
     if !answer.status.is_success() {
         return Err(refused(&answer));
     }
@@ -33,6 +24,20 @@ pub async fn fetch(tokens: &Tokens, scope: &str) -> Result<AccessToken, Failure>
         return Err(answer.failure(Reason::Answer, told));
     }
     oauth_token(&answer)
+}
+
+fn unreachable(failure: Failure) -> Failure {
+    let reason = match failure.reason {
+        Reason::Dns | Reason::Connection => Reason::NoIdentity,
+        // It is there, or a NetworkPolicy is before it.
+        Reason::Timeout => Reason::Timeout,
+        _ => return failure,
+    };
+    let told = format!(
+        "{}; the component machine-identity lets the controller reach it; if this is no cluster of Google, write `keyFrom` or `workloadIdentity`",
+        failure.message
+    );
+    Failure::new(reason, told)
 }
 
 fn refused(answer: &Answer) -> Failure {

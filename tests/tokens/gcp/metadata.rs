@@ -46,6 +46,6 @@ async fn where_there_is_none_the_settings_are_named_that_need_none() {
     let failure = tokens.fetch(&request(SOURCE, &[])).await.unwrap_err();
     assert_eq!(failure.reason, Reason::NoIdentity);
     let start = format!("failed to ask the metadata server {url}{PATH} for a token: ");
-    let end = "; if this is no cluster of Google, write `keyFrom` or `workloadIdentity`";
+    let end = "; the component machine-identity lets the controller reach it; if this is no cluster of Google, write `keyFrom` or `workloadIdentity`";
     assert!(failure.message.starts_with(&start) && failure.message.ends_with(end), "{failure}");
 }
