@@ -960,6 +960,34 @@ fn labels_of_selectors(#[case] key: &str, #[case] value: &str, #[case] valid: bo
     "images: [gcr.io/p/*], source: {secret: s}, namespaces: {selector: {matchLabels: {tier: paid, kubernetes.io/metadata.name: x}, matchExpressions: [{key: team, operator: Exists}]}}",
     "line 4, column 79: registries[0].namespaces.selector (entry `a`): whoever may set `tier` and `team` on a Namespace decides who gets the secret (hint: reserve the label to admins, or grant by `names`)"
 )]
+#[case::another_registry(
+    "images: [quay.io/p/*], namespaces: {names: [x]}, source: {basic: {registry: gcr.io, username: u, passwordFrom: {secret: s, key: k}}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `basic` cover no image of the pattern `quay.io/p/*`, such as quay.io/p/x: the kubelet finds no credential for the rest (hint: correct `registry`, or the pattern)"
+)]
+#[case::another_path(
+    "images: [ghcr.io/p/a, ghcr.io/*], namespaces: {names: [x]}, source: {basic: {registry: ghcr.io/p, username: u, passwordFrom: {secret: s, key: k}}}",
+    "line 4, column 35: registries[0].images[1] (entry `a`): the credentials of `basic` cover not all images of the pattern `ghcr.io/*`, such as ghcr.io/x: the kubelet finds no credential for the rest (hint: correct `registry`, or the pattern)"
+)]
+#[case::another_port(
+    "images: ['harbor.example.com/p/*'], namespaces: {names: [x]}, source: {basic: {registry: 'harbor.example.com:8443', username: 'robot$p+n', passwordFrom: {secret: s, key: k}}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `basic` cover no image of the pattern `harbor.example.com/p/*`, such as harbor.example.com/p/x: the kubelet finds no credential for the rest (hint: correct `registry`, or the pattern)"
+)]
+#[case::another_region_of_ecr(
+    "images: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/*'], namespaces: {names: [x]}, source: {ecr: {accounts: ['123456789012'], region: eu-central-1}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `ecr` cover no image of the pattern `123456789012.dkr.ecr.eu-west-1.amazonaws.com/*`, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com/x: the kubelet finds no credential for the rest (hint: correct `accounts` and `region`, or the pattern)"
+)]
+#[case::some_accounts_of_ecr(
+    "images: ['*.dkr.ecr.eu-west-1.amazonaws.com/team/*'], namespaces: {names: [x]}, source: {ecr: {accounts: ['123456789012'], region: eu-west-1}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `ecr` cover not all images of the pattern `*.dkr.ecr.eu-west-1.amazonaws.com/team/*`, such as x.dkr.ecr.eu-west-1.amazonaws.com/team/x: the kubelet finds no credential for the rest (hint: correct `accounts` and `region`, or the pattern)"
+)]
+#[case::another_project_of_google(
+    "images: [gcr.io/p/*, europe-docker.pkg.dev/p/*], namespaces: {names: [x]}, source: {gcp: {registries: [gcr.io, europe-docker.pkg.dev/q]}}",
+    "line 4, column 34: registries[0].images[1] (entry `a`): the credentials of `gcp` cover no image of the pattern `europe-docker.pkg.dev/p/*`, such as europe-docker.pkg.dev/p/x: the kubelet finds no credential for the rest (hint: correct `registries`, or the pattern)"
+)]
+#[case::another_registry_of_azure(
+    "images: [a.azurecr.io/*], namespaces: {names: [x]}, source: {acr: {registries: [b.azurecr.io]}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `acr` cover no image of the pattern `a.azurecr.io/*`, such as a.azurecr.io/x: the kubelet finds no credential for the rest (hint: correct `registries`, or the pattern)"
+)]
 fn warned(#[case] entry: &str, #[case] expected: &str) {
     assert_eq!(warnings(&format!("- {{name: a, {entry}}}\n")), [expected]);
 }
@@ -985,6 +1013,24 @@ fn warned(#[case] entry: &str, #[case] expected: &str) {
 #[case("images: [gcr.io/p/*], source: {secret: s}, namespaces: {names: ['*']}")]
 #[case(
     "images: [gcr.io/p/*], source: {secret: s}, namespaces: {selector: {matchLabels: {kubernetes.io/metadata.name: x}}}"
+)]
+#[case(
+    "images: [docker.io/*, docker.io/my-org/*, docker.io/library/nginx], namespaces: {names: [x]}, source: {basic: {registry: docker.io, username: u, passwordFrom: {secret: s, key: k}}}"
+)]
+#[case(
+    "images: [quay.io/my-org/*], namespaces: {names: [x]}, source: {basic: {registry: quay.io/my-org, username: my-org+robot, passwordFrom: {secret: s, key: k}}}"
+)]
+#[case(
+    "images: [quay.io/my-org/*], namespaces: {names: [x]}, source: {dockerConfig: {secret: s, key: k}}"
+)]
+#[case(
+    "images: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/*', '123456789012.dkr-ecr.eu-west-1.on.aws/*'], namespaces: {names: [x]}, source: {ecr: {accounts: ['123456789012'], region: eu-west-1}}"
+)]
+#[case(
+    "images: [public.ecr.aws/my-alias/*], namespaces: {names: [x]}, source: {ecr: {public: true}}"
+)]
+#[case(
+    "images: ['gcr.io/my-project/my-registry:*'], namespaces: {names: [x]}, source: {gcp: {registries: [gcr.io]}}"
 )]
 fn not_warned(#[case] entry: &str) {
     assert_eq!(warnings(&format!("- {{name: a, {entry}}}\n")), [""; 0]);
@@ -1127,8 +1173,32 @@ fn credentials_of_google_for_others_are_warned_of() {
         let expected = format!(
             "line 4, column 89: registries[0].source.gcp.registries (entry `a`): `{other}` is no host of Artifact Registry, and is shown Google's credential (hint: write `LOCATION-docker.pkg.dev` or a host of gcr.io, unless this one is your own name for it)"
         );
-        assert_eq!(warnings(&gcp_entry(&format!("{{registries: [{other}]}}"))), [expected]);
+        let found = warnings(&gcp_entry(&format!("{{registries: [{other}]}}")));
+        assert!(found.contains(&expected), "{found:?}");
     }
+}
+
+/// `*` is meant for other images too, and is warned of by itself.
+#[test]
+fn that_a_credential_is_not_for_all_images_is_no_gap() {
+    let source =
+        "source: {basic: {registry: gcr.io, username: u, passwordFrom: {secret: s, key: k}}}";
+    let found =
+        warnings(&format!("- {{name: a, images: ['*'], namespaces: {{names: [x]}}, {source}}}\n"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("puts the secret on Pods with public images too"), "{found:?}");
+}
+
+/// An entry takes no longer to check than its warnings are worth.
+#[test]
+fn what_takes_too_long_to_tell_is_warned_of_once() {
+    let images = (0..2_000).map(|i| format!("'*{i}a*.*b{i}*.*c*.*d*.example.com/p*q*{i}/*'"));
+    let images = images.collect::<Vec<_>>().join(", ");
+    let found = warnings(&format!(
+        "- {{name: a, images: [{images}], namespaces: {{names: [x]}}, source: {{basic: {{registry: x.x.x.x.example.com, username: u, passwordFrom: {{secret: s, key: k}}}}}}}}\n"
+    ));
+    let told = found.iter().filter(|found| found.contains("to tell which images"));
+    assert_eq!(told.count(), 1, "{:?}", found.first());
 }
 
 #[test]

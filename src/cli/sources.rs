@@ -3,12 +3,12 @@
 use super::{input, manifests::Manifests, usage_error};
 use crate::{
     cluster::client,
-    config::{Config, SecretKey},
+    config::{Config, Entry, SecretKey},
     controller::request::bounded,
     credentials::{Hidden, compose},
     sources::{
-        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, Wanted, findings,
-        made, sharing,
+        Finding, FindingKind, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, Wanted,
+        findings, made, sharing,
     },
 };
 use anyhow::{Context, Result, anyhow};
@@ -196,6 +196,16 @@ fn share(secret: &Value) -> Option<Share> {
 fn sourced(written: &Arc<Config>, sources: Sources, values: Values) -> Sourced {
     let mut sharing = sharing(&sources, &[]);
     let config = sharing.join(written);
-    let findings = sharing.findings.into_iter().chain(findings(&config, &sources)).collect();
+    let findings = sharing.findings.into_iter().chain(findings(&config, &sources));
+    let findings = findings.filter(|finding| !is_told_by_the_settings(written, finding)).collect();
     Sourced { config, sources, findings, values }
+}
+
+/// Whether it is among the warnings about the configuration, where it has its line.
+fn is_told_by_the_settings(written: &Config, finding: &Finding) -> bool {
+    let is_of_settings = |entry: &Entry| {
+        let source = entry.source.as_ref().filter(|source| source.secret == finding.source);
+        source.and_then(|source| source.made.as_ref()?.registries()).is_some()
+    };
+    finding.kind == FindingKind::NotCovered && written.entries().iter().any(is_of_settings)
 }

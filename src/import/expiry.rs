@@ -6,6 +6,9 @@ use jiff::Timestamp;
 /// How long a token of ECR lives, in seconds.
 const ECR_LIFE: i64 = 12 * 60 * 60;
 
+/// What to do about a token that ends within hours.
+pub const RENEW: &str = "a source of the kind `ecr`, `gcp` or `acr` fetches such tokens and renews them; a Secret of pullpass-system has to be kept fresh";
+
 /// What is known of the life of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {

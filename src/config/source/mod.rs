@@ -79,6 +79,26 @@ impl Made {
             Self::Token(source) => source.keys(),
         }
     }
+
+    /// What the credentials are for, `HOST[:PORT][/PATH]` each; none if the settings do not say it.
+    pub fn registries(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Basic(basic) => Some(vec![basic.registry.to_string()]),
+            Self::DockerConfig(_) => None,
+            Self::Token(token) => Some(token.registries()),
+        }
+    }
+
+    /// The name of the kind, and of those settings that say what it is for.
+    pub fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Basic(_) => ("basic", "`registry`"),
+            Self::DockerConfig(_) => ("dockerConfig", "`auths`"),
+            Self::Token(TokenSource::Ecr(_)) => ("ecr", "`accounts` and `region`"),
+            Self::Token(TokenSource::Gcp(_)) => ("gcp", "`registries`"),
+            Self::Token(TokenSource::Acr(_)) => ("acr", "`registries`"),
+        }
+    }
 }
 
 /// Where tokens are fetched.

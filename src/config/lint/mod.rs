@@ -1,5 +1,7 @@
 //! Warnings: what is allowed, but seldom meant.
 
+mod coverage;
+
 use super::{
     compile::Config,
     entry::Entry,
@@ -8,6 +10,7 @@ use super::{
     selector::Selector,
     source::is_google_host,
 };
+use crate::credentials::Steps;
 use crate::image::{DOCKER_HUB, Pattern, PatternIndex, PatternParts, Scratch};
 use serde_saphyr::Spanned;
 use std::collections::HashMap;
@@ -18,6 +21,7 @@ type List = Spanned<Vec<Spanned<String>>>;
 pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let mut copies = HashMap::new();
+    let mut steps = Steps::new(coverage::MAX_STEPS);
     for (position, (registry, entry)) in
         document.registries.value.iter().zip(config.entries()).enumerate()
     {
@@ -37,6 +41,7 @@ pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
         lint.trust_in_labels(registry);
         lint.copies_of_one_name(registry, &mut copies);
         lint.tokens_of_google(registry);
+        lint.coverage(registry, &mut steps);
     }
     warnings.sort();
     warnings
