@@ -419,8 +419,8 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
     "line 6, column 69: registries[0].namespaces.selector.matchExpressions[0].value: unknown field `value` (hint: did you mean `values`?)"
 )]
 #[case::source_field(
-    "- name: a\n  images: [gcr.io/a/*]\n  source: {ecr: {}}\n",
-    "line 6, column 12: registries[0].source.ecr: unknown field `ecr` (hint: write one of `secret`, `basic`, `dockerConfig`)"
+    "- name: a\n  images: [gcr.io/a/*]\n  source: {vault: {}}\n",
+    "line 6, column 12: registries[0].source.vault: unknown field `vault` (hint: write one of `secret`, `basic`, `dockerConfig`, `ecr`, `gcp`, `acr`)"
 )]
 #[case::source_two(
     "- name: a\n  images: [gcr.io/a/*]\n  source: {secret: x, basic: y}\n",
@@ -440,7 +440,7 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 )]
 #[case::no_kind_of_source(
     "- name: a\n  images: [gcr.io/a/*]\n  namespaces: {names: [x]}\n  source: {}\n",
-    "line 7, column 11: registries[0].source (entry `a`): nothing is written in it (hint: write one of `secret`, `basic` or `dockerConfig`)"
+    "line 7, column 11: registries[0].source (entry `a`): nothing is written in it (hint: write one of `secret`, `basic`, `dockerConfig`, `ecr`, `gcp` or `acr`)"
 )]
 #[case::no_password(
     "- name: a\n  images: [gcr.io/a/*]\n  source: {basic: {registry: gcr.io, username: u}}\n",
@@ -592,7 +592,7 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 )]
 #[case::source_of_two_kinds(
     "- {name: a, images: [gcr.io/a/*], source: {secret: s, dockerConfig: {secret: s, key: k}}, namespaces: {names: ['*']}}\n",
-    "line 4, column 43: registries[0].source (entry `a`): it has more than one kind (hint: write one of `secret`, `basic` or `dockerConfig`)"
+    "line 4, column 43: registries[0].source (entry `a`): it has more than one kind (hint: write one of `secret`, `basic`, `dockerConfig`, `ecr`, `gcp` or `acr`)"
 )]
 #[case::source_that_is_made(
     "- {name: a, images: [gcr.io/a/*], source: {secret: pullpass-credential-b}, namespaces: {names: ['*']}}\n",

@@ -98,6 +98,7 @@ mod pulls;
 mod reapplied;
 mod recipes;
 mod references;
+mod registry_pages;
 mod reinvocation;
 mod rights;
 mod rights_to_copy;
