@@ -85,15 +85,13 @@ fn told(error: &OciDistributionError) -> String {
         | OciDistributionError::AuthenticationFailure(_) => {
             "the registry refuses the user name and the password".to_owned()
         }
-        OciDistributionError::ImageManifestNotFoundError(_) => {
-            "the registry has no such image, or does not show it to this user".to_owned()
-        }
         OciDistributionError::RegistryError { envelope, .. } => {
             let codes = envelope.errors.iter().map(|error| format!("{:?}", error.code));
             let codes: Vec<String> = codes.collect();
             format!("the registry refuses it: {}", codes.join(", "))
         }
-        OciDistributionError::ServerError { code: 404, .. } => {
+        OciDistributionError::ImageManifestNotFoundError(_)
+        | OciDistributionError::ServerError { code: 404, .. } => {
             "the registry has no such image, or does not show it to this user".to_owned()
         }
         OciDistributionError::ServerError { code, .. } => {

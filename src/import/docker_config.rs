@@ -165,7 +165,7 @@ fn registries<'a>(each: &'a EachEntry, now: i64, plan: &mut Plan) -> Vec<Registr
                 continue;
             }
             Life::Short(reason) => {
-                plan.notes.push(format!("the registry `{key}`: {reason}: {RENEW}"))
+                plan.notes.push(format!("the registry `{key}`: {reason}: {RENEW}"));
             }
         }
         match found.iter_mut().find(|registry| registry.name == name) {

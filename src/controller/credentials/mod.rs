@@ -100,7 +100,7 @@ async fn look_after(
             Some(input) = inputs.next() => take(&mut state, &report, input),
             (request, fetched) = fetching.next() => match fetched {
                 Ok(held) => {
-                    report.fetched(&request, &held);
+                    Report::fetched(&request, &held);
                     state.set_token(held);
                 }
                 Err(failure) => report.not_fetched(&request, &failure),

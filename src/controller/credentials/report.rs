@@ -93,7 +93,7 @@ impl Report {
     }
 
     /// A token was fetched.
-    pub fn fetched(&self, request: &TokenRequest, held: &Held) {
+    pub fn fetched(request: &TokenRequest, held: &Held) {
         let Life { expires_at, is_assumed, .. } = held.stamp.life;
         let end = jiff::Timestamp::try_from(expires_at).map(|time| time.to_string());
         let (kind, expires_at) = (kind(request).as_str(), end.unwrap_or_default());
