@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("https://ecr.example.com", "none of ecr, ecr-public, sts, gcp-token")]
+    #[case("https=//ecr.example.com", "none of ecr, ecr-public, sts, gcp-token")]
     #[case("ecr", "it is not SERVICE=URL")]
     #[case("ecr=ecr.example.com", "the URL of ecr is none")]
     #[case("ecr=ftp://ecr.example.com", "not of the form")]
