@@ -131,7 +131,7 @@ async fn answer(
     };
     let scopes = asked(&query, "scope").flat_map(|value| value.split(' ')).filter_map(scope);
     let access: Vec<_> = scopes.map(|scope| granted(&scope, &may)).collect();
-    let token = desk.token(&username, access);
+    let token = desk.token(&username, &access);
     Json(json!({"token": token, "expires_in": LIFE})).into_response()
 }
 
@@ -158,7 +158,7 @@ impl Desk {
         Some(May { actions: &["pull"], repositories: account.repositories.clone() })
     }
 
-    fn token(&self, username: &str, access: Vec<Value>) -> String {
+    fn token(&self, username: &str, access: &[Value]) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
         let now = now.as_secs();
         let claims = json!({
