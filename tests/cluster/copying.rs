@@ -126,15 +126,7 @@ impl Copying {
 
     /// Waits for an Event with all these words: namespace, reason, object and note.
     pub async fn told(&self, words: &[&str]) {
-        let events: Api<Event> = Api::all(self.cluster.client());
-        eventually(&format!("an Event of {words:?}"), SOON, async || {
-            let found =
-                events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
-            let told: Vec<String> = found.items.into_iter().map(line).collect();
-            let is_told = told.iter().any(|line| words.iter().all(|word| line.contains(word)));
-            is_told.then_some(()).ok_or_else(|| format!("{told:#?}"))
-        })
-        .await;
+        self.cluster.told(words).await;
     }
 
     /// Deletes a Secret.
@@ -172,6 +164,19 @@ async fn source(cluster: &Cluster, name: &str, content: &str) -> Secret {
 }
 
 impl Cluster {
+    /// Waits for an Event with all these words: namespace, reason, object and note.
+    pub async fn told(&self, words: &[&str]) {
+        let events: Api<Event> = Api::all(self.client());
+        eventually(&format!("an Event of {words:?}"), SOON, async || {
+            let found =
+                events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let told: Vec<String> = found.items.into_iter().map(line).collect();
+            let is_told = told.iter().any(|line| words.iter().all(|word| line.contains(word)));
+            is_told.then_some(()).ok_or_else(|| format!("{told:#?}"))
+        })
+        .await;
+    }
+
     /// The controller as the Deployment of the default overlay runs it, but for the certificates, which
     /// it leaves alone.
     pub async fn copying_controller(&self) -> NewController {

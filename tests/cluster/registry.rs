@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    docker_config::{USER, docker_config},
+    docker_config::{USER, docker_config_of},
     eventually::eventually,
     oci_layout::{Content, OciLayout},
     plain_http, ports, programs,
@@ -26,6 +26,8 @@ const START: Duration = Duration::from_secs(20);
 pub enum Auth<'a> {
     /// [`USER`] with this password.
     Password(&'a str),
+    /// This user with this password.
+    User(&'a str, &'a str),
     /// Whoever has a token of this issuer.
     Tokens {
         /// What the issuer is called, and the registry too.
@@ -42,6 +44,7 @@ pub enum Auth<'a> {
 /// The running registry, with one image. Dropping it ends it and removes all that it stored.
 pub struct Registry {
     port: u16,
+    user: String,
     image: OciLayout,
     process: Supervised,
     folder: RunFolder,
@@ -68,11 +71,13 @@ impl Registry {
         let config = at("config.yml");
         fs::write(&config, configuration(folder.path(), port, auth))
             .expect("the registry's configuration is written");
-        let (file, content_of_file, password) = match auth {
-            Auth::Password(password) => ("htpasswd", htpasswd(password), password),
-            Auth::Tokens { authority, password, .. } => {
-                ("issuer.pem", authority.as_bytes().to_vec(), password)
-            }
+        let (user, password) = match *auth {
+            Auth::User(user, password) => (user, password),
+            Auth::Password(password) | Auth::Tokens { password, .. } => (USER, password),
+        };
+        let (file, content_of_file) = match auth {
+            Auth::Password(_) | Auth::User(..) => ("htpasswd", htpasswd(user, password)),
+            Auth::Tokens { authority, .. } => ("issuer.pem", authority.as_bytes().to_vec()),
         };
         fs::write(at(file), content_of_file).expect("whom the registry takes is written");
         let process = Supervised::start(&Program {
@@ -87,7 +92,7 @@ impl Registry {
             ..Program::default()
         });
         let image = OciLayout::write(&at("image"), content);
-        let mut registry = Self { port, image, process, folder };
+        let mut registry = Self { port, user: user.to_owned(), image, process, folder };
         registry.becomes_ready().await;
         registry.push(password, REPOSITORY);
         registry
@@ -103,11 +108,11 @@ impl Registry {
         self.folder.path()
     }
 
-    /// Takes this password of [`USER`] from now on, and no other.
+    /// Takes this password of its user from now on, and no other.
     pub fn change_password(&self, password: &str) {
         // In one step: the registry reads the file when its time has changed.
         let next = self.at("htpasswd.next");
-        fs::write(&next, htpasswd(password)).expect("the registry's users are written");
+        fs::write(&next, htpasswd(&self.user, password)).expect("the registry's users are written");
         fs::rename(next, self.at("htpasswd")).expect("the registry's users are replaced");
     }
 
@@ -139,7 +144,7 @@ impl Registry {
     /// Pushes its image to a repository, as tag 1.
     pub fn push(&self, password: &str, repository: &str) {
         let from = format!("oci:{}", self.at("image").display());
-        let config = docker_config(&self.host(), password);
+        let config = docker_config_of(&self.host(), &self.user, password);
         let to = self.reference(repository);
         self.copy(config.as_bytes(), "--dest-tls-verify=false", &from, &to)
             .unwrap_or_else(|error| panic!("pushing the image to {repository}: {error}"));
@@ -185,7 +190,9 @@ impl Registry {
 fn configuration(folder: &Path, port: u16, auth: &Auth<'_>) -> String {
     let folder = folder.display();
     let auth = match auth {
-        Auth::Password(_) => format!("{{htpasswd: {{realm: tests, path: '{folder}/htpasswd'}}}}"),
+        Auth::Password(_) | Auth::User(..) => {
+            format!("{{htpasswd: {{realm: tests, path: '{folder}/htpasswd'}}}}")
+        }
         Auth::Tokens { name, realm, .. } => format!(
             "{{token: {{realm: '{realm}', service: {name}, issuer: {name}, rootcertbundle: '{folder}/issuer.pem'}}}}"
         ),
@@ -198,10 +205,10 @@ fn configuration(folder: &Path, port: u16, auth: &Auth<'_>) -> String {
     )
 }
 
-/// A file of users with [`USER`] alone.
-fn htpasswd(password: &str) -> Vec<u8> {
+/// A file of users with this one alone.
+fn htpasswd(user: &str, password: &str) -> Vec<u8> {
     let mut child = Command::new(programs::of_registry("htpasswd"))
-        .args(["-i", "-n", "-B", "-C", "4", USER])
+        .args(["-i", "-n", "-B", "-C", "4", user])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,0 +1,209 @@
+//! Tokens that the controller fetches of an issuer, here of a metadata server of Google's: they open a real
+//! registry, are asked for once, and are renewed in place.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt, api::ListParams};
+use pullpass::{
+    cluster::ObjectName,
+    controller::{CopyOptions, copies, credentials},
+    server::Liveness,
+    telemetry::{Component, Metrics, credentials::TokenKind},
+    tokens::{Endpoint, Endpoints, Reason, Tokens},
+};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::{
+    cluster::{Cluster, SYSTEM_NAMESPACE},
+    copying::{Copying, data},
+    docker_config::docker_config_of,
+    eventually::eventually,
+    issuer::Issuer,
+    managed::SOON,
+    oci_layout::Content,
+    registry::{Auth, Registry},
+};
+
+/// As the registry knows whoever has a token.
+const USER: &str = "oauth2accesstoken";
+const FIRST: &str = "first-token";
+const SECOND: &str = "second-token";
+const EXPIRY: &str = "pullpass_token_expiry_timestamp_seconds{entry=\"a\"}";
+
+async fn registry() -> Registry {
+    let hello = Content { name: "hello", bytes: b"hello from the registry\n", config: json!({}) };
+    Registry::start_for(&Auth::User(USER, FIRST), &hello).await
+}
+
+/// Two entries that ask in the same way, for other namespaces.
+fn table(host: &str) -> String {
+    format!(
+        "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n\
+         - {{name: a, images: [\"{host}/*\"], namespaces: {{names: [team-*]}}, source: &s {{gcp: {{registries: [\"{host}\"]}}}}}}\n\
+         - {{name: b, images: [\"{host}/team/*\"], namespaces: {{names: [job-*]}}, source: *s}}\n"
+    )
+}
+
+/// The Secrets that hold credentials of entries.
+async fn made(cluster: &Cluster) -> Vec<Secret> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.client(), SYSTEM_NAMESPACE);
+    let of_entries = ListParams::default().labels("pullpass.io/credential=true");
+    secrets.list(&of_entries).await.expect("they are listed").items
+}
+
+#[tokio::test]
+async fn one_token_opens_the_registry_for_all_namespaces_and_a_restart_asks_for_none() {
+    let registry = registry().await;
+    let issuer = Issuer::start(FIRST).await;
+    let cluster = Cluster::exclusive().await;
+    cluster.apply_default_overlay(1).await;
+    cluster.apply_rights_to_copy().await;
+    cluster.configure(&table(&registry.host())).await.expect_success();
+    let endpoint = format!("--token-endpoint=gcp-metadata={}", issuer.url());
+    let start = async |cluster: &Cluster| {
+        cluster.copying_controller().await.argument(&endpoint).start().await
+    };
+    let copying = Copying { controller: start(&cluster).await, cluster };
+    let cluster = &copying.cluster;
+    let namespaces = [
+        cluster.namespace("team").create().await,
+        cluster.namespace("team").create().await,
+        cluster.namespace("job").create().await,
+    ];
+    let content = docker_config_of(&registry.host(), USER, FIRST);
+
+    for (namespace, name) in namespaces.iter().zip(["a", "a", "b"]) {
+        let copy = copying.copied(&namespace.name, name, &content).await;
+        registry.pull(data(&copy)).expect("it opens the registry");
+    }
+
+    assert_eq!(issuer.asked(), 1, "one request for two entries and three namespaces");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    let expiry = copying.controller.metric(EXPIRY).await.expect("it is exposed");
+    assert!((now + 3000.0..now + 3700.0).contains(&expiry), "{expiry} at {now}");
+    let before = made(cluster).await;
+    assert_eq!(before.len(), 2);
+
+    let Copying { controller, cluster } = copying;
+    assert_eq!(controller.terminate().await.code(), Some(0));
+    let copying = Copying { controller: start(&cluster).await, cluster };
+    // All has been looked at: a namespace that is new has its copy.
+    let late = copying.cluster.namespace("job").create().await;
+    copying.copied(&late.name, "b", &content).await;
+    eventually("the token to be known", SOON, async || copying.controller.metric(EXPIRY).await)
+        .await;
+    assert_eq!(issuer.asked(), 1, "a restart asks for none");
+    let versions = |secrets: &[Secret]| -> BTreeSet<_> {
+        secrets.iter().map(|secret| (secret.name_any(), secret.resource_version())).collect()
+    };
+    assert_eq!(versions(&before), versions(&made(&copying.cluster).await), "and writes nothing");
+
+    // Whatever somebody puts into it.
+    let name = before[0].name_any();
+    let patch = json!({"metadata": {"name": name, "namespace": SYSTEM_NAMESPACE}, "apiVersion": "v1", "kind": "Secret", "stringData": {".dockerconfigjson": "{\"auths\": {}}"}});
+    copying.cluster.apply(&patch).await;
+    eventually("the Secret to be put right", SOON, async || {
+        let found = copying.secrets(SYSTEM_NAMESPACE).get(&name).await;
+        let found = found.map_err(|error| error.to_string())?;
+        (data(&found) == content.as_bytes()).then_some(()).ok_or_else(|| copying.controller.log())
+    })
+    .await;
+}
+
+/// What the clock of the controller in this test is ahead of the machine's, in seconds.
+static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+fn clock() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(AHEAD.load(Ordering::SeqCst))
+}
+
+/// The loops of the controller that tokens go through.
+async fn controller(cluster: &Cluster, issuer: &Issuer) -> (JoinHandle<()>, Arc<Metrics>) {
+    let client = cluster.controllers_client().await;
+    let options = CopyOptions {
+        namespace: SYSTEM_NAMESPACE.into(),
+        config_map: ObjectName { namespace: SYSTEM_NAMESPACE.into(), name: "pullpass".into() },
+        shared_grace: Duration::ZERO,
+    };
+    let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
+    let at = issuer.url().parse().expect("it is a URL");
+    let endpoints: Endpoints = [(Endpoint::GcpMetadata, at)].into_iter().collect();
+    let tokens = Tokens::new(endpoints, b"").expect("there is no authority to refuse");
+    let observed = (Arc::clone(&metrics), Liveness::new());
+    let of_copies = (Arc::clone(&metrics), Liveness::new());
+    let work = async move {
+        let credentials =
+            credentials::run(client.clone(), options.clone(), tokens, clock, observed);
+        tokio::join!(credentials, copies::run(client, options, of_copies.0, of_copies.1));
+    };
+    (tokio::spawn(work), metrics)
+}
+
+#[tokio::test]
+async fn fault_48_a_token_is_renewed_in_place_and_the_last_good_one_outlasts_its_issuer() {
+    let registry = registry().await;
+    let issuer = Issuer::start(FIRST).await;
+    let cluster = Cluster::exclusive().await;
+    cluster.apply_default_overlay(1).await;
+    cluster.apply_rights_to_copy().await;
+    cluster.configure(&table(&registry.host())).await.expect_success();
+    let team = cluster.namespace("team").create().await;
+    let (work, metrics) = controller(&cluster, &issuer).await;
+    let copies: Api<Secret> = Api::namespaced(cluster.client(), &team.name);
+    let opens = async |what: &str| {
+        eventually(what, SOON, async || {
+            let copy = copies.get("a").await.map_err(|error| error.to_string())?;
+            registry.pull(data(&copy)).map(|()| copy)
+        })
+        .await
+    };
+    let first = opens("a copy that opens the registry").await;
+
+    // Two thirds of the hour are over, and all there is of the first token is refused.
+    issuer.gives(SECOND);
+    registry.change_password(SECOND);
+    registry.refuses(data(&first));
+    AHEAD.fetch_add(45 * 60, Ordering::SeqCst);
+    wake(&cluster).await;
+    let second = opens("a copy with the next token").await;
+    assert_eq!(first.uid(), second.uid(), "in place");
+    assert_eq!(issuer.asked(), 2);
+
+    // A day without the issuer.
+    issuer.fails();
+    AHEAD.fetch_add(24 * 3600, Ordering::SeqCst);
+    wake(&cluster).await;
+    let words = ["pullpass-system", "TokenNotFetched", "pullpass", "the entry a, and of 1 more"];
+    cluster.told(&[&words[..], &["status 503"]].concat()).await;
+    let failed = &metrics.credentials.token_failures;
+    assert!(failed.get(TokenKind::Gcp, Reason::Server) > 0);
+    let stays = copies.get("a").await.expect("it stays");
+    assert_eq!(data(&stays), data(&second));
+
+    // And back.
+    issuer.gives(FIRST);
+    registry.change_password(FIRST);
+    AHEAD.fetch_add(3600, Ordering::SeqCst);
+    wake(&cluster).await;
+    let back = opens("a copy with a token of the issuer that is back").await;
+    assert_eq!(back.uid(), first.uid());
+    work.abort();
+}
+
+/// The clock is looked at now and then; whatever happens makes the controller look at once.
+async fn wake(cluster: &Cluster) {
+    let change = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bell", "namespace": SYSTEM_NAMESPACE},
+        "stringData": {"rung": AHEAD.load(Ordering::SeqCst).to_string()},
+    });
+    cluster.apply(&change).await;
+}
