@@ -3,6 +3,7 @@
 mod acr;
 mod ecr;
 mod endpoints;
+mod environment;
 mod failure;
 mod gcp;
 mod http;
@@ -10,6 +11,7 @@ mod http;
 use std::time::{Duration, SystemTime};
 
 pub use self::endpoints::{Endpoint, Endpoints};
+pub use self::environment::Environment;
 pub use self::failure::{Failure, Reason};
 use self::http::Http;
 use crate::config::TokenSource;
@@ -41,6 +43,7 @@ pub enum Expiry {
 pub struct Tokens {
     http: Http,
     endpoints: Endpoints,
+    environment: Environment,
 }
 
 impl Tokens {
@@ -49,7 +52,14 @@ impl Tokens {
     /// # Errors
     /// Those certificates cannot be read, or a proxy of the environment is none.
     pub fn new(endpoints: Endpoints, authorities: &[u8]) -> Result<Self, String> {
-        Ok(Self { http: Http::new(authorities)?, endpoints })
+        let environment = Environment::OfProcess;
+        Ok(Self { http: Http::new(authorities)?, endpoints, environment })
+    }
+
+    /// With these variables in the place of those of the process. A proxy is always that of the process.
+    #[must_use]
+    pub fn with_environment(self, environment: Environment) -> Self {
+        Self { environment, ..self }
     }
 
     /// Fetches one token. It ends in bounded time.
