@@ -1,23 +1,26 @@
-//! Environment variables by which a cluster gives the controller an identity.
+//! The environment, as far as it names identities.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
-/// Where the variables are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Environment {
-    /// In the process, anew each time.
-    OfProcess,
-    /// In a table.
-    Given(BTreeMap<String, String>),
-}
+/// The environment of the process, or another in its place.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(Option<BTreeMap<String, OsString>>);
 
 impl Environment {
-    /// The value, if there is one: an empty one is none.
-    pub fn get(&self, name: &str) -> Option<String> {
-        let value = match self {
-            Self::OfProcess => std::env::var(name).ok(),
-            Self::Given(variables) => variables.get(name).cloned(),
+    /// A variable.
+    pub fn get(&self, name: &str) -> Option<OsString> {
+        let value = match &self.0 {
+            None => std::env::var_os(name),
+            Some(variables) => variables.get(name).cloned(),
         };
         value.filter(|value| !value.is_empty())
+    }
+}
+
+impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(variables: T) -> Self {
+        let owned = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(Some(owned.collect()))
     }
 }

@@ -129,11 +129,6 @@ impl Answer {
         &self.body
     }
 
-    /// The headers.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
     /// The issuer's clock at the time of the answer.
     pub fn date(&self) -> Option<SystemTime> {
         httpdate(self.headers.get(DATE)?.to_str().ok()?)
@@ -157,6 +152,11 @@ impl Answer {
         let status = self.status.as_u16();
         let message = format!("failed to {}: status {status}: {told}", self.what);
         Failure { reason, message, retry_after: self.retry_after() }
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     fn retry_after(&self) -> Option<Duration> {

@@ -52,12 +52,11 @@ impl Tokens {
     /// # Errors
     /// Those certificates cannot be read, or a proxy of the environment is none.
     pub fn new(endpoints: Endpoints, authorities: &[u8]) -> Result<Self, String> {
-        let environment = Environment::OfProcess;
+        let environment = Environment::default();
         Ok(Self { http: Http::new(authorities)?, endpoints, environment })
     }
 
-    /// With these variables in the place of those of the process. A proxy is always that of the process.
-    #[must_use]
+    /// With these variables in place of the environment of the process.
     pub fn with_environment(self, environment: Environment) -> Self {
         Self { environment, ..self }
     }

@@ -4,7 +4,7 @@
 use aws_sdk_ecr::config::Credentials;
 
 use super::sdk::{Aim, Call};
-use super::{Place, metadata};
+use super::{Place, metadata, variable};
 use crate::config::{AccessKey, Ecr, SecretKey};
 use crate::sources::TokenRequest;
 use crate::tokens::{Endpoint, Failure, Reason, Tokens};
@@ -27,12 +27,11 @@ pub async fn resolve(
     request: &TokenRequest,
     place: Place<'_>,
 ) -> Result<Identity, Failure> {
-    let environment = &tokens.environment;
     let first = match &settings.access_key {
         Some(key) => of_access_key(key, request)?,
-        None => match environment.get("AWS_WEB_IDENTITY_TOKEN_FILE") {
+        None => match variable(tokens, "AWS_WEB_IDENTITY_TOKEN_FILE") {
             Some(file) => of_web_identity(tokens, place, &file).await?,
-            None => match environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+            None => match variable(tokens, "AWS_CONTAINER_CREDENTIALS_FULL_URI") {
                 Some(uri) => metadata::of_pod_identity(tokens, &uri).await?,
                 None => metadata::of_instance(tokens).await?,
             },
@@ -69,7 +68,7 @@ async fn of_web_identity(
     place: Place<'_>,
     file: &str,
 ) -> Result<Identity, Failure> {
-    let Some(role) = tokens.environment.get("AWS_ROLE_ARN") else {
+    let Some(role) = variable(tokens, "AWS_ROLE_ARN") else {
         let told = "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not; annotate the ServiceAccount of the controller with eks.amazonaws.com/role-arn";
         return Err(Failure::new(Reason::NoIdentity, told));
     };

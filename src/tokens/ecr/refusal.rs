@@ -67,10 +67,13 @@ pub fn known(code: &str) -> Option<(&'static str, Reason)> {
     CODES.iter().find(|(known, _)| *known == code).copied()
 }
 
-/// The code that a text names as `(CODE)`, as the EKS Pod Identity Agent does.
+/// The code that a text names as `(CODE)`, as the EKS Pod Identity Agent does, or as an element of XML.
 pub fn named_in(body: &[u8]) -> Option<(&'static str, Reason)> {
     let text = std::str::from_utf8(body).ok()?;
-    CODES.iter().find(|(code, _)| text.contains(&format!("({code})"))).copied()
+    let is_named = |code: &str| {
+        text.contains(&format!("({code})")) || text.contains(&format!("<Code>{code}</Code>"))
+    };
+    CODES.iter().find(|(code, _)| is_named(code)).copied()
 }
 
 /// Those that a wrong clock can be behind.
@@ -79,7 +82,7 @@ const TIMED: [&str; 4] =
 
 /// What a service refused, by its error code, or else by the status.
 pub fn of_service(answer: &Answer, aim: Aim, code: Option<&str>, message: Option<&str>) -> Failure {
-    let known = code.and_then(known);
+    let known = code.and_then(known).or_else(|| named_in(answer.body()));
     let mut reason = known.map_or_else(|| answer.refused("").reason, |(_, reason)| reason);
     if reason == Reason::Unauthorized && is_skewed(answer, known.map(|(code, _)| code), message) {
         reason = Reason::ClockSkew;

@@ -96,13 +96,13 @@ impl Call {
             Some(Err(failure)) => return failure,
             None => return self.not_asked(),
         };
+        if answer.status.is_success() {
+            return answer.failure(Reason::Answer, "the answer is none that AWS documents");
+        }
         match error {
             SdkError::ServiceError(error) => {
                 let error = error.err();
                 refusal::of_service(&answer, self.aim, error.code(), error.message())
-            }
-            _ if answer.status.is_success() => {
-                answer.failure(Reason::Answer, "the answer is none that AWS documents")
             }
             _ => refusal::of_service(&answer, self.aim, None, None),
         }
