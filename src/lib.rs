@@ -14,6 +14,7 @@
 //! | [`pulls`] | Pods that cannot pull their images, and why |
 //! | [`pki`] | issuing certificates |
 //! | [`import`] | what a team has today, as entries and Secrets |
+//! | [`registries`] | images looked up at their registries |
 //! | [`webhook`] | AdmissionReviews in, answers out |
 //! | [`controller`] | what looks after the webhook's certificate, one replica at a time |
 //! | [`server`] | listeners, limits, readiness, orderly end |
@@ -39,6 +40,7 @@ pub mod import;
 pub mod inject;
 pub mod pki;
 pub mod pulls;
+pub mod registries;
 pub mod server;
 pub mod sources;
 pub mod telemetry;

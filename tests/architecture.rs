@@ -62,6 +62,7 @@ const ORDER: &[&str] = &[
     "telemetry",
     "tls",
     "tokens",
+    "registries",
     "server",
     "cluster",
     "webhook",

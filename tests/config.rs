@@ -10,8 +10,8 @@
 use proptest::prelude::*;
 use pullpass::{
     config::{
-        Basic, ConfigError, MAX_CONFIG_BYTES, Made, Mode, OnRemoval, Scope, SecretKey, Username,
-        json_schema, parse,
+        Acr, AcrIdentity, AzureCloud, Basic, ConfigError, Gcp, GcpIdentity, MAX_CONFIG_BYTES, Made,
+        Mode, OnRemoval, Scope, SecretKey, TokenSource, Username, json_schema, parse,
     },
     image::{Reference, Scratch},
 };
@@ -65,10 +65,10 @@ registries:
     .unwrap();
     assert_eq!((parsed.config.mode, parsed.config.scope), (Mode::Observe, Scope::OptIn));
     let [first, second] = parsed.config.entries() else { panic!("two entries") };
-    assert_eq!(first.pull_secrets, ["my-project-pull".into()]);
+    assert_eq!(first.pull_secrets, [Box::<str>::from("my-project-pull")]);
     let source = first.source.as_ref().unwrap();
     assert_eq!((&*source.secret, source.on_removal), ("my-project-pull", OnRemoval::Retain));
-    assert_eq!(second.pull_secrets, ["b".into()], "the entry's name by default");
+    assert_eq!(second.pull_secrets, [Box::<str>::from("b")], "the entry's name by default");
     assert!(second.source.is_none() && second.except_images.is_empty());
 }
 
@@ -101,6 +101,57 @@ fn kinds_of_source() {
 
     let docker_config = of("{dockerConfig: {secret: ci, key: DOCKER_AUTH_CONFIG}}");
     assert_eq!(docker_config.made, Some(Made::DockerConfig(key("ci", "DOCKER_AUTH_CONFIG"))));
+
+    let id = "12345678-90ab-CDEF-1234-567890abcdef";
+    let acr = |registries: &str, cloud, tenant: Option<&str>, client: Option<&str>, identity| {
+        let registries = registries.split(' ').map(Into::into).collect();
+        let (tenant_id, client_id) = (tenant.map(Into::into), client.map(Into::into));
+        Some(Made::Token(TokenSource::Acr(Acr {
+            registries,
+            cloud,
+            tenant_id,
+            client_id,
+            identity,
+        })))
+    };
+    assert_eq!(
+        of("{acr: {registries: [Team.azurecr.io, team-a1.azurecr.io]}}").made,
+        acr(
+            "team.azurecr.io team-a1.azurecr.io",
+            AzureCloud::Public,
+            None,
+            None,
+            AcrIdentity::Environment
+        )
+    );
+    assert_eq!(
+        of(&format!("{{acr: {{registries: [t.azurecr.cn], clientId: {id}, tenantId: contoso.com, clientSecretFrom: {{secret: s, key: k}}}}}}")).made,
+        acr("t.azurecr.cn", AzureCloud::China, Some("contoso.com"), Some(id), AcrIdentity::ClientSecret(key("s", "k")))
+    );
+    assert_eq!(
+        of(&format!("{{acr: {{registries: [t.azurecr.us], clientId: {id}, tenantId: {id}, clientCertificateFrom: {{secret: s, key: k}}}}}}")).made,
+        acr("t.azurecr.us", AzureCloud::UsGovernment, Some(id), Some(id), AcrIdentity::ClientCertificate(key("s", "k")))
+    );
+}
+
+/// The token of an identity is sent to these hosts.
+#[rstest]
+#[case::elsewhere("registry.example.com")]
+#[case::look_alike("team.azurecr.io.example.com")]
+#[case::look_alike_of_a_domain("team.azurecr.iox")]
+#[case::look_alike_of_a_label("xazurecr.io")]
+#[case::the_domain("azurecr.io")]
+#[case::another_cloud("team.azurecr.de")]
+#[case::a_port("team.azurecr.io:8443")]
+#[case::a_path("team.azurecr.io/app")]
+#[case::a_path_that_looks_alike("example.com/team.azurecr.io")]
+#[case::a_label("team_a.azurecr.io")]
+fn fault_49_tokens_of_azure_go_to_no_other_host(#[case] registry: &str) {
+    let entry = format!(
+        "- {{name: a, images: ['{registry}/*'], source: {{acr: {{registries: ['{registry}']}}}}, namespaces: {{names: ['*']}}}}\n"
+    );
+    let error = refused(&format!("{HEAD}{entry}")).to_string();
+    assert!(error.contains("registries[0].source.acr.registries (entry `a`): "), "{error}");
 }
 
 /// Tokens of Amazon ECR: who asks, and for which hosts.
@@ -261,7 +312,7 @@ fn spellings(#[case] yaml: &str) {
     assert_eq!(config.entries().len(), 1);
     assert_eq!(&*config.entries()[0].name, "a");
     assert_eq!(config.entries()[0].images[0].as_str(), "gcr.io/a/*");
-    assert_eq!(config.entries()[0].pull_secrets, ["a".into()]);
+    assert_eq!(config.entries()[0].pull_secrets, [Box::<str>::from("a")]);
 }
 
 #[rstest]
@@ -456,8 +507,8 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
     "line 6, column 69: registries[0].namespaces.selector.matchExpressions[0].value: unknown field `value` (hint: did you mean `values`?)"
 )]
 #[case::source_field(
-    "- name: a\n  images: [gcr.io/a/*]\n  source: {ecr: {}}\n",
-    "line 6, column 12: registries[0].source.ecr: unknown field `ecr` (hint: write one of `secret`, `basic`, `dockerConfig`)"
+    "- name: a\n  images: [gcr.io/a/*]\n  source: {vault: {}}\n",
+    "line 6, column 12: registries[0].source.vault: unknown field `vault` (hint: write one of `secret`, `basic`, `dockerConfig`, `ecr`, `gcp`, `acr`)"
 )]
 #[case::source_two(
     "- name: a\n  images: [gcr.io/a/*]\n  source: {secret: x, basic: y}\n",
@@ -477,7 +528,7 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 )]
 #[case::no_kind_of_source(
     "- name: a\n  images: [gcr.io/a/*]\n  namespaces: {names: [x]}\n  source: {}\n",
-    "line 7, column 11: registries[0].source (entry `a`): nothing is written in it (hint: write one of `secret`, `basic` or `dockerConfig`)"
+    "line 7, column 11: registries[0].source (entry `a`): nothing is written in it (hint: write one of `secret`, `basic`, `dockerConfig`, `ecr`, `gcp` or `acr`)"
 )]
 #[case::no_password(
     "- name: a\n  images: [gcr.io/a/*]\n  source: {basic: {registry: gcr.io, username: u}}\n",
@@ -629,7 +680,7 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 )]
 #[case::source_of_two_kinds(
     "- {name: a, images: [gcr.io/a/*], source: {secret: s, dockerConfig: {secret: s, key: k}}, namespaces: {names: ['*']}}\n",
-    "line 4, column 43: registries[0].source (entry `a`): it has more than one kind (hint: write one of `secret`, `basic` or `dockerConfig`)"
+    "line 4, column 43: registries[0].source (entry `a`): it has more than one kind (hint: write one of `secret`, `basic`, `dockerConfig`, `ecr`, `gcp` or `acr`)"
 )]
 #[case::source_that_is_made(
     "- {name: a, images: [gcr.io/a/*], source: {secret: pullpass-credential-b}, namespaces: {names: ['*']}}\n",
@@ -678,6 +729,38 @@ fn fault_29_documents(#[case] yaml: &str, #[case] expected: &str) {
 #[case::key_of_a_secret(
     "- {name: a, images: [gcr.io/a/*], source: {dockerConfig: {secret: s, key: a/b}}, namespaces: {names: ['*']}}\n",
     "line 4, column 75: registries[0].source.dockerConfig.key (entry `a`): `a/b` is no valid key (hint: use up to 253 of a-z, A-Z, 0-9, `-`, `_` and `.`)"
+)]
+#[case::no_registry_of_azure(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io, quay.io]}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 87: registries[0].source.acr.registries (entry `a`): `quay.io` is no registry of Azure (hint: write its login server, such as `my-registry.azurecr.io`)"
+)]
+#[case::registries_of_two_clouds(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io, team.azurecr.cn]}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 87: registries[0].source.acr.registries (entry `a`): `team.azurecr.cn` is of another cloud than those before it (hint: write one entry for each cloud)"
+)]
+#[case::registry_of_azure_with_a_scheme(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: ['https://team.azurecr.io']}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 70: registries[0].source.acr.registries (entry `a`): `https://team.azurecr.io`: it has a scheme (hint: write the registry as images name it, such as `registry.gitlab.com` or `quay.io/my-org`)"
+)]
+#[case::application_without_a_tenant(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], clientId: 12345678-90ab-cdef-1234-567890abcdef, clientSecretFrom: {secret: s, key: k}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 56: registries[0].source.acr (entry `a`): an application is known by its tenant and its client ID (hint: write `tenantId` and `clientId`)"
+)]
+#[case::tenant_that_is_none(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], tenantId: common}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 98: registries[0].source.acr.tenantId (entry `a`): it is neither the ID of a tenant nor a domain (hint: write it as 12345678-1234-1234-1234-123456789012 or `contoso.onmicrosoft.com`)"
+)]
+#[case::tenant_that_goes_elsewhere(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], tenantId: '../contoso.com'}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 98: registries[0].source.acr.tenantId (entry `a`): it is neither the ID of a tenant nor a domain (hint: write it as 12345678-1234-1234-1234-123456789012 or `contoso.onmicrosoft.com`)"
+)]
+#[case::secret_in_place_of_a_client_id(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], clientId: hunter2}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 98: registries[0].source.acr.clientId (entry `a`): it is no client ID (hint: write the application (client) ID, such as 12345678-1234-1234-1234-123456789012)"
+)]
+#[case::two_proofs(
+    "- {name: a, images: [team.azurecr.io/*], source: {acr: {registries: [team.azurecr.io], clientSecretFrom: {secret: s, key: k}, clientCertificateFrom: {secret: s, key: l}}}, namespaces: {names: ['*']}}\n",
+    "line 4, column 56: registries[0].source.acr (entry `a`): both `clientSecretFrom` and `clientCertificateFrom` are written (hint: write one of them)"
 )]
 #[case::two_copies(
     "- {name: a, images: [gcr.io/a/*], source: {secret: s}, namespaces: {names: ['*']}, pullSecrets: [s, t]}\n",
@@ -965,6 +1048,34 @@ fn labels_of_selectors(#[case] key: &str, #[case] value: &str, #[case] valid: bo
     "images: [gcr.io/p/*], source: {secret: s}, namespaces: {selector: {matchLabels: {tier: paid, kubernetes.io/metadata.name: x}, matchExpressions: [{key: team, operator: Exists}]}}",
     "line 4, column 79: registries[0].namespaces.selector (entry `a`): whoever may set `tier` and `team` on a Namespace decides who gets the secret (hint: reserve the label to admins, or grant by `names`)"
 )]
+#[case::another_registry(
+    "images: [quay.io/p/*], namespaces: {names: [x]}, source: {basic: {registry: gcr.io, username: u, passwordFrom: {secret: s, key: k}}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `basic` cover no image of the pattern `quay.io/p/*`, such as quay.io/p/x: the kubelet finds no credential for the rest (hint: correct `registry`, or the pattern)"
+)]
+#[case::another_path(
+    "images: [ghcr.io/p/a, ghcr.io/*], namespaces: {names: [x]}, source: {basic: {registry: ghcr.io/p, username: u, passwordFrom: {secret: s, key: k}}}",
+    "line 4, column 35: registries[0].images[1] (entry `a`): the credentials of `basic` cover not all images of the pattern `ghcr.io/*`, such as ghcr.io/x: the kubelet finds no credential for the rest (hint: correct `registry`, or the pattern)"
+)]
+#[case::another_port(
+    "images: ['harbor.example.com/p/*'], namespaces: {names: [x]}, source: {basic: {registry: 'harbor.example.com:8443', username: 'robot$p+n', passwordFrom: {secret: s, key: k}}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `basic` cover no image of the pattern `harbor.example.com/p/*`, such as harbor.example.com/p/x: the kubelet finds no credential for the rest (hint: correct `registry`, or the pattern)"
+)]
+#[case::another_region_of_ecr(
+    "images: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/*'], namespaces: {names: [x]}, source: {ecr: {accounts: ['123456789012'], region: eu-central-1}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `ecr` cover no image of the pattern `123456789012.dkr.ecr.eu-west-1.amazonaws.com/*`, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com/x: the kubelet finds no credential for the rest (hint: correct `accounts` and `region`, or the pattern)"
+)]
+#[case::some_accounts_of_ecr(
+    "images: ['*.dkr.ecr.eu-west-1.amazonaws.com/team/*'], namespaces: {names: [x]}, source: {ecr: {accounts: ['123456789012'], region: eu-west-1}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `ecr` cover not all images of the pattern `*.dkr.ecr.eu-west-1.amazonaws.com/team/*`, such as x.dkr.ecr.eu-west-1.amazonaws.com/team/x: the kubelet finds no credential for the rest (hint: correct `accounts` and `region`, or the pattern)"
+)]
+#[case::another_project_of_google(
+    "images: [gcr.io/p/*, europe-docker.pkg.dev/p/*], namespaces: {names: [x]}, source: {gcp: {registries: [gcr.io, europe-docker.pkg.dev/q]}}",
+    "line 4, column 34: registries[0].images[1] (entry `a`): the credentials of `gcp` cover no image of the pattern `europe-docker.pkg.dev/p/*`, such as europe-docker.pkg.dev/p/x: the kubelet finds no credential for the rest (hint: correct `registries`, or the pattern)"
+)]
+#[case::another_registry_of_azure(
+    "images: [a.azurecr.io/*], namespaces: {names: [x]}, source: {acr: {registries: [b.azurecr.io]}}",
+    "line 4, column 22: registries[0].images[0] (entry `a`): the credentials of `acr` cover no image of the pattern `a.azurecr.io/*`, such as a.azurecr.io/x: the kubelet finds no credential for the rest (hint: correct `registries`, or the pattern)"
+)]
 fn warned(#[case] entry: &str, #[case] expected: &str) {
     assert_eq!(warnings(&format!("- {{name: a, {entry}}}\n")), [expected]);
 }
@@ -991,6 +1102,24 @@ fn warned(#[case] entry: &str, #[case] expected: &str) {
 #[case(
     "images: [gcr.io/p/*], source: {secret: s}, namespaces: {selector: {matchLabels: {kubernetes.io/metadata.name: x}}}"
 )]
+#[case(
+    "images: [docker.io/*, docker.io/my-org/*, docker.io/library/nginx], namespaces: {names: [x]}, source: {basic: {registry: docker.io, username: u, passwordFrom: {secret: s, key: k}}}"
+)]
+#[case(
+    "images: [quay.io/my-org/*], namespaces: {names: [x]}, source: {basic: {registry: quay.io/my-org, username: my-org+robot, passwordFrom: {secret: s, key: k}}}"
+)]
+#[case(
+    "images: [quay.io/my-org/*], namespaces: {names: [x]}, source: {dockerConfig: {secret: s, key: k}}"
+)]
+#[case(
+    "images: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/*', '123456789012.dkr-ecr.eu-west-1.on.aws/*'], namespaces: {names: [x]}, source: {ecr: {accounts: ['123456789012'], region: eu-west-1}}"
+)]
+#[case(
+    "images: [public.ecr.aws/my-alias/*], namespaces: {names: [x]}, source: {ecr: {public: true}}"
+)]
+#[case(
+    "images: ['gcr.io/my-project/my-registry:*'], namespaces: {names: [x]}, source: {gcp: {registries: [gcr.io]}}"
+)]
 fn not_warned(#[case] entry: &str) {
     assert_eq!(warnings(&format!("- {{name: a, {entry}}}\n")), [""; 0]);
 }
@@ -1014,6 +1143,150 @@ fn of_entries_that_copy_one_name_from_two_secrets_the_later_is_warned_of() {
     assert_eq!(found.len(), 1, "{found:?}");
     let expected = "registries[2].source.secret (entry `x`): the entry a brings the same pull secret `x` from the Secret s: where both";
     assert!(found[0].contains(expected), "{found:?}");
+}
+
+/// An entry with this source of the kind `gcp`.
+fn gcp_entry(gcp: &str) -> String {
+    format!(
+        "- {{name: a, images: [gcr.io/p/*], namespaces: {{names: [x]}}, source: {{gcp: {gcp}}}}}\n"
+    )
+}
+
+const PROVIDER: &str =
+    "//iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/pool-1/providers/k8s";
+
+#[test]
+fn who_fetches_tokens_of_google() {
+    let key = SecretKey { secret: "s".into(), key: "k".into() };
+    let provider = format!(", workloadIdentity: {PROVIDER}");
+    for (written, identity) in [
+        ("", GcpIdentity::Metadata),
+        (", keyAsPassword: false", GcpIdentity::Metadata),
+        (", keyFrom: {secret: s, key: k}", GcpIdentity::Key(key.clone())),
+        (", keyFrom: {secret: s, key: k}, keyAsPassword: false", GcpIdentity::Key(key.clone())),
+        (
+            ", keyFrom: {secret: s, key: k}, keyAsPassword: true",
+            GcpIdentity::KeyAsPassword(key.clone()),
+        ),
+        (&*provider, GcpIdentity::WorkloadIdentity(PROVIDER.into())),
+    ] {
+        let entry = gcp_entry(&format!("{{registries: [gcr.io/p]{written}}}"));
+        let parsed = parse(&format!("{HEAD}{entry}")).unwrap_or_else(|e| panic!("{written}: {e}"));
+        let made = parsed.config.entries()[0].source.as_ref().unwrap().made.clone().unwrap();
+        let registries = vec!["gcr.io/p".into()];
+        let gcp = Gcp { registries, identity, impersonate: None };
+        assert_eq!(made, Made::Token(TokenSource::Gcp(gcp)), "{written}");
+    }
+}
+
+#[rstest]
+#[case("puller@my-project.iam.gserviceaccount.com", true)]
+#[case("puller@my-project.example.com.iam.gserviceaccount.com", true)]
+#[case("123-compute@developer.gserviceaccount.com", true)]
+#[case("my-project@appspot.gserviceaccount.com", true)]
+#[case("puller", false)]
+#[case("me@example.com", false)]
+#[case("@my-project.iam.gserviceaccount.com", false)]
+#[case("puller@.gserviceaccount.com", false)]
+#[case("a/b@p.iam.gserviceaccount.com", false)]
+#[case("a@b@p.iam.gserviceaccount.com", false)]
+fn service_accounts_of_google(#[case] email: &str, #[case] valid: bool) {
+    let entry = gcp_entry(&format!("{{registries: [gcr.io], impersonate: '{email}'}}"));
+    match parse(&format!("{HEAD}{entry}")) {
+        Ok(_) => assert!(valid, "{email}"),
+        Err(error) => {
+            let told = format!(
+                "line 4, column 111: registries[0].source.gcp.impersonate (entry `a`): `{email}` is not a service account (hint: write its email, such as `puller@my-project.iam.gserviceaccount.com`)"
+            );
+            assert!(!valid && error.problems[0].to_string() == told, "{error}");
+        }
+    }
+}
+
+#[rstest]
+#[case(PROVIDER, true)]
+#[case(&PROVIDER[2..], false)]
+#[case(&format!("https:{PROVIDER}"), false)]
+#[case(&PROVIDER.replace("/7/", "/my-project/"), false)]
+#[case(&PROVIDER.replace("global", "europe"), false)]
+#[case(&PROVIDER.replace("/k8s", "/"), false)]
+#[case(&PROVIDER.replace("/k8s", "/K8S"), false)]
+#[case(&format!("{PROVIDER}/x"), false)]
+#[case("//evil.example/projects/7/locations/global/workloadIdentityPools/p/providers/k", false)]
+fn providers_of_workload_identity(#[case] provider: &str, #[case] valid: bool) {
+    let entry = gcp_entry(&format!("{{registries: [gcr.io], workloadIdentity: '{provider}'}}"));
+    match parse(&format!("{HEAD}{entry}")) {
+        Ok(_) => assert!(valid, "{provider}"),
+        Err(error) => {
+            let told = "is not the provider of a workload identity pool (hint: write it as `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the number of the project)";
+            assert!(!valid && error.problems[0].to_string().ends_with(told), "{error}");
+        }
+    }
+}
+
+#[rstest]
+#[case::no_registry("{registries: []}", "source.gcp.registries (entry `a`): the list is empty")]
+#[case::scheme(
+    "{registries: ['https://gcr.io']}",
+    "source.gcp.registries (entry `a`): `https://gcr.io`: it has a scheme"
+)]
+#[case::two_identities(
+    "{registries: [gcr.io], keyFrom: {secret: s, key: k}, workloadIdentity: //iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/p/providers/k}",
+    "source.gcp (entry `a`): both `keyFrom` and `workloadIdentity` are written (hint: write one of them)"
+)]
+#[case::no_key(
+    "{registries: [gcr.io], keyAsPassword: true}",
+    "source.gcp.keyAsPassword (entry `a`): it has a meaning only with `keyFrom` (hint: remove it, or add `keyFrom`)"
+)]
+#[case::impersonated(
+    "{registries: [gcr.io], keyFrom: {secret: s, key: k}, keyAsPassword: true, impersonate: a@p.iam.gserviceaccount.com}",
+    "source.gcp.keyAsPassword (entry `a`): it has no meaning with `impersonate`: no token is fetched (hint: remove one of the two)"
+)]
+#[case::own_secret(
+    "{registries: [gcr.io], keyFrom: {secret: pullpass-ca, key: k}}",
+    "source.gcp.keyFrom.secret (entry `a`): `pullpass-ca` is a name that the controller keeps"
+)]
+fn settings_of_google_that_are_refused(#[case] gcp: &str, #[case] told: &str) {
+    let problem = problem(&format!("{HEAD}{}", gcp_entry(gcp)));
+    assert!(problem.contains(told), "{problem}");
+}
+
+/// A name of one's own is allowed, and one that only looks like Google's is pointed out.
+#[test]
+fn credentials_of_google_for_others_are_warned_of() {
+    let google =
+        "{registries: [gcr.io, eu.gcr.io/p, europe-docker.pkg.dev/p/r, US-docker.pkg.dev]}";
+    assert_eq!(warnings(&gcp_entry(google)), [""; 0]);
+    for other in ["gcr.io.example.com", "pkg.dev", "notgcr.io", "images.example.com/gcr.io"] {
+        let expected = format!(
+            "line 4, column 89: registries[0].source.gcp.registries (entry `a`): `{other}` is no host of Artifact Registry, and is shown Google's credential (hint: write `LOCATION-docker.pkg.dev` or a host of gcr.io, unless this one is your own name for it)"
+        );
+        let found = warnings(&gcp_entry(&format!("{{registries: [{other}]}}")));
+        assert!(found.contains(&expected), "{found:?}");
+    }
+}
+
+/// `*` is meant for other images too, and is warned of by itself.
+#[test]
+fn that_a_credential_is_not_for_all_images_is_no_gap() {
+    let source =
+        "source: {basic: {registry: gcr.io, username: u, passwordFrom: {secret: s, key: k}}}";
+    let found =
+        warnings(&format!("- {{name: a, images: ['*'], namespaces: {{names: [x]}}, {source}}}\n"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("puts the secret on Pods with public images too"), "{found:?}");
+}
+
+/// An entry takes no longer to check than its warnings are worth.
+#[test]
+fn what_takes_too_long_to_tell_is_warned_of_once() {
+    let images = (0..2_000).map(|i| format!("'*{i}a*.*b{i}*.*c*.*d*.example.com/p*q*{i}/*'"));
+    let images = images.collect::<Vec<_>>().join(", ");
+    let found = warnings(&format!(
+        "- {{name: a, images: [{images}], namespaces: {{names: [x]}}, source: {{basic: {{registry: x.x.x.x.example.com, username: u, passwordFrom: {{secret: s, key: k}}}}}}}}\n"
+    ));
+    let told = found.iter().filter(|found| found.contains("to tell which images"));
+    assert_eq!(told.count(), 1, "{:?}", found.first());
 }
 
 #[test]

@@ -78,6 +78,13 @@ fn the_demonstration_of_the_readme_is_the_demonstration() {
 #[case("docs/configuration.md")]
 #[case("docs/recipes.md")]
 #[case("docs/migration.md")]
+#[case("docs/registries/artifact-registry.md")]
+#[case("docs/registries/README.md")]
+#[case("docs/registries/docker-hub.md")]
+#[case("docs/registries/gitlab.md")]
+#[case("docs/registries/ghcr.md")]
+#[case("docs/registries/harbor.md")]
+#[case("docs/registries/quay.md")]
 fn links_lead_somewhere(#[case] path: &str) {
     let text = read(path);
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -1,6 +1,9 @@
 //! `pullpass controller`: arguments -> checked options -> the running process.
 
-use super::process::{self, ProcessArgs};
+use super::{
+    process::{self, ProcessArgs},
+    tokens::TokenArgs,
+};
 use crate::{
     cluster::{ObjectName, leader::LeaseOptions, lease::LeaseTimes},
     config::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain},
@@ -29,6 +32,8 @@ pub struct ControllerArgs {
     certificates: CertificateArgs,
     #[command(flatten)]
     copies: CopyArgs,
+    #[command(flatten)]
+    tokens: TokenArgs,
     #[command(flatten)]
     lease: LeaseArgs,
 }
@@ -162,6 +167,7 @@ impl ControllerArgs {
             lease: self.lease.options(&self.namespace)?,
             copies: self.copies.options(&self.namespace),
             certificates: self.certificates.options(self.namespace)?,
+            tokens: self.tokens.tokens()?,
             kubeconfig: self.process.kubeconfig,
             admin_listen: self.process.admin_listen,
             shutdown_grace: self.process.shutdown_grace,

@@ -26,6 +26,8 @@ mod reference;
 mod schema;
 mod sources;
 mod status;
+mod tokens;
+mod trial;
 mod webhook;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -12,7 +12,8 @@ The configuration is the key `config.yaml` of the ConfigMap `pullpass` in `pullp
 `--config`. Unknown fields, wrong types, duplicate names and bad patterns are refused, each with its line and a hint:
 try `pullpass check --config config.yaml`. `docs/config.schema.json` is the same as a JSON Schema, for editors.
 
-A complete example is [examples/config.yaml](../examples/config.yaml).
+A complete example is [examples/config.yaml](../examples/config.yaml). Which kind of `source` a registry needs, and how its
+token is made: [registries](registries/README.md).
 ";
 
 /// Renders the schema of the configuration as Markdown: a section for each type with fields.

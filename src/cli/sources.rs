@@ -2,18 +2,27 @@
 
 use super::{input, manifests::Manifests, usage_error};
 use crate::{
-    config::{Config, SecretKey},
-    credentials::compose,
+    cluster::client,
+    config::{Config, Entry, SecretKey},
+    controller::request::bounded,
+    credentials::{Hidden, compose},
     sources::{
-        Finding, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, Wanted, findings,
-        made, sharing,
+        Finding, FindingKind, NAMESPACES_ANNOTATION, SHARE_LABEL, Share, Source, Sources, Wanted,
+        findings, made, sharing,
     },
 };
 use anyhow::{Context, Result, anyhow};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Args;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, api::ListParams};
 use serde_json::Value;
-use std::{borrow::Cow, collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The namespace of the sources.
 const HOME: &str = "pullpass-system";
@@ -35,6 +44,8 @@ pub struct Sourced {
     pub sources: Sources,
     /// What is wrong with them.
     pub findings: Vec<Finding>,
+    /// What the credentials of entries are made from.
+    pub values: Values,
 }
 
 impl SourcesArgs {
@@ -59,20 +70,55 @@ impl SourcesArgs {
     pub fn load(&self, written: &Arc<Config>) -> Result<Option<Sourced>> {
         let Some(path) = &self.sources else { return Ok(None) };
         let text = input::read_text(path, "the Secrets", "--sources")?;
-        let read = || {
-            let (mut sources, values) = read(&text)?;
-            make(written, &values, &mut sources);
-            anyhow::Ok(sourced(written, sources))
+        let read = read(&text, written);
+        read.map(Some).with_context(|| format!("failed to read `{}`", input::name_of(path)))
+    }
+
+    /// Reads the manifests, or without any the Secrets of the cluster.
+    pub async fn load_or_list(
+        &self,
+        written: &Arc<Config>,
+        kubeconfig: Option<&Path>,
+    ) -> Result<Sourced> {
+        if let Some(sourced) = self.load(written)? {
+            return Ok(sourced);
+        }
+        let client = client::connect(kubeconfig).await?;
+        let secrets: Api<Secret> = Api::namespaced(client, HOME);
+        let params = ListParams::default();
+        let listed = bounded("list", "Secrets of pullpass-system", secrets.list(&params));
+        let items = listed.await?.items;
+        let object = |secret: &Secret| {
+            let mut object = serde_json::to_value(secret)?;
+            // Within a list the API server names no kinds.
+            object["kind"] = "Secret".into();
+            anyhow::Ok(object)
         };
-        read().map(Some).with_context(|| format!("failed to read `{}`", input::name_of(path)))
+        let items: Vec<Value> = items.iter().map(object).collect::<Result<_>>()?;
+        let list = serde_json::json!({"kind": "List", "items": items});
+        read(&list.to_string(), written).context("failed to read the Secrets of the cluster")
     }
 }
 
 /// The values of Secrets by name and key; those that are not base64 are left out.
-type Values = HashMap<String, HashMap<String, Vec<u8>>>;
+#[derive(Debug, Default)]
+pub struct Values(HashMap<String, HashMap<String, Hidden>>);
 
-fn read(text: &str) -> Result<(Sources, Values)> {
-    let (mut sources, mut values) = (Sources::default(), Values::new());
+impl Values {
+    /// One of them.
+    pub fn get(&self, key: &SecretKey) -> Option<&[u8]> {
+        Some(self.0.get(&*key.secret)?.get(&*key.key)?.expose())
+    }
+}
+
+fn read(text: &str, written: &Arc<Config>) -> Result<Sourced> {
+    let (mut sources, values) = secrets_of(text)?;
+    make(written, &values, &mut sources);
+    Ok(sourced(written, sources, values))
+}
+
+fn secrets_of(text: &str) -> Result<(Sources, Values)> {
+    let (mut sources, mut values) = (Sources::default(), Values::default());
     for document in Manifests::read(text)?.documents() {
         let secrets = secrets(&document.value);
         for secret in secrets {
@@ -81,26 +127,26 @@ fn read(text: &str) -> Result<(Sources, Values)> {
                 anyhow!("document {}: a Secret has no metadata.name", document.number)
             })?;
             sources.set(name, source(secret), share(secret));
-            values.insert(name.to_owned(), values_of(secret));
+            values.0.insert(name.to_owned(), values_of(secret));
         }
     }
     Ok((sources, values))
 }
 
-fn values_of(secret: &Value) -> HashMap<String, Vec<u8>> {
+fn values_of(secret: &Value) -> HashMap<String, Hidden> {
     let strings = |field: &str| secret[field].as_object().into_iter().flatten();
     let encoded = strings("data")
         .filter_map(|(key, value)| Some((key.clone(), STANDARD.decode(value.as_str()?).ok()?)));
     let plain = strings("stringData")
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.as_bytes().to_vec())));
-    encoded.chain(plain).collect()
+    encoded.chain(plain).map(|(key, value)| (key, Hidden::new(value))).collect()
 }
 
 /// The Secrets that the controller would make.
 fn make(config: &Config, values: &Values, sources: &mut Sources) {
     for entry in config.entries() {
-        let value = |key: &SecretKey| Some(&**values.get(&*key.secret)?.get(&*key.key)?);
-        let Some((source, made)) = entry.source.as_ref().zip(made(entry, value)) else { continue };
+        let made = made(entry, |key| values.get(key));
+        let Some((source, made)) = entry.source.as_ref().zip(made) else { continue };
         let source_of = |content: Vec<u8>| {
             Source::read("", "kubernetes.io/dockerconfigjson", |_| Some(&content))
         };
@@ -147,9 +193,19 @@ fn share(secret: &Value) -> Option<Share> {
     Share::of(label, secret["metadata"]["annotations"][NAMESPACES_ANNOTATION].as_str())
 }
 
-fn sourced(written: &Arc<Config>, sources: Sources) -> Sourced {
+fn sourced(written: &Arc<Config>, sources: Sources, values: Values) -> Sourced {
     let mut sharing = sharing(&sources, &[]);
     let config = sharing.join(written);
-    let findings = sharing.findings.into_iter().chain(findings(&config, &sources)).collect();
-    Sourced { config, sources, findings }
+    let findings = sharing.findings.into_iter().chain(findings(&config, &sources));
+    let findings = findings.filter(|finding| !is_told_by_the_settings(written, finding)).collect();
+    Sourced { config, sources, findings, values }
+}
+
+/// Whether it is among the warnings about the configuration, where it has its line.
+fn is_told_by_the_settings(written: &Config, finding: &Finding) -> bool {
+    let is_of_settings = |entry: &Entry| {
+        let source = entry.source.as_ref().filter(|source| source.secret == finding.source);
+        source.and_then(|source| source.made.as_ref()?.registries()).is_some()
+    };
+    finding.kind == FindingKind::NotCovered && written.entries().iter().any(is_of_settings)
 }

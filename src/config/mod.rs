@@ -27,8 +27,9 @@ pub use scope::{GrantedCopy, LeftOut, is_never_served};
 pub use selector::{Labels, Requirement, Selector};
 pub use shared::{SHARED_KEY, SharedNamespaces, SharedSecret, SharedSecrets};
 pub use source::{
-    AccessKey, Acr, AcrIdentity, Basic, CREDENTIAL_PREFIX, Ecr, EcrRegistry, Gcp, GcpIdentity,
-    Made, SecretKey, Source, TokenSource, Username, check_username,
+    AccessKey, Acr, AcrIdentity, AzureCloud, Basic, CREDENTIAL_PREFIX, Ecr, EcrRegistry, Gcp,
+    GcpIdentity, Made, SecretKey, Source, TokenSource, Username, check_username, is_guid,
+    is_tenant,
 };
 
 /// The `apiVersion` of a configuration.

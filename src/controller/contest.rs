@@ -42,6 +42,11 @@ impl Contest {
         self.recent(now) >= AT_ONCE
     }
 
+    /// Whether anything was repaired of late.
+    pub fn is_recent(&self, now: Instant) -> bool {
+        self.recent(now) > 0
+    }
+
     fn recent(&self, now: Instant) -> usize {
         let is_recent = |at: &&Instant| now.saturating_duration_since(**at) < WINDOW;
         self.0.iter().filter(is_recent).count()

@@ -3,16 +3,17 @@
 pub mod certificates;
 mod contest;
 pub mod copies;
-mod credentials;
+pub mod credentials;
 pub mod options;
 pub mod process;
 mod relisted;
 pub mod request;
+mod told;
 
 pub use copies::{CopyMode, CopyOptions, SHARED_GRACE};
 pub use options::{CertificateMode, CertificateOptions};
 
-use crate::{server::Liveness, telemetry::Metrics};
+use crate::{server::Liveness, telemetry::Metrics, tokens::Tokens};
 use kube::Client;
 use std::{sync::Arc, time::SystemTime};
 
@@ -20,7 +21,7 @@ use std::{sync::Arc, time::SystemTime};
 pub async fn run(
     client: Client,
     certificates: CertificateOptions,
-    copies: Option<CopyOptions>,
+    (copies, tokens): (Option<CopyOptions>, Tokens),
     metrics: Arc<Metrics>,
     liveness: Liveness,
 ) {
@@ -28,8 +29,10 @@ pub async fn run(
         certificates::run(client.clone(), certificates, Arc::clone(&metrics), SystemTime::now);
     match copies {
         Some(copies) => {
+            let observed = (Arc::clone(&metrics), liveness.clone());
+            let clock = SystemTime::now;
             let credentials =
-                credentials::run(client.clone(), copies.clone(), Arc::clone(&metrics));
+                credentials::run(client.clone(), copies.clone(), tokens, clock, observed);
             tokio::join!(certificates, credentials, copies::run(client, copies, metrics, liveness));
         }
         None => certificates.await,

@@ -9,6 +9,7 @@ use crate::{
     server::{Bound, Limits, Process, ShutdownTimes, os_signals},
     telemetry::Component,
     tls,
+    tokens::Tokens,
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -22,6 +23,8 @@ pub struct Options {
     pub certificates: CertificateOptions,
     /// Where pull secrets are copied from; none if none are.
     pub copies: Option<CopyOptions>,
+    /// What fetches tokens of registries.
+    pub tokens: Tokens,
     /// The kubeconfig of the cluster, if not the environment's.
     pub kubeconfig: Option<PathBuf>,
     /// Where the admin endpoints are answered.
@@ -52,11 +55,11 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         process.readiness.register("leader election"),
         Arc::clone(&process.metrics),
     );
-    let (certificates, copies) = (options.certificates, options.copies);
+    let (certificates, copies, tokens) = (options.certificates, options.copies, options.tokens);
     let metrics = Arc::clone(&process.metrics);
     let liveness = process.liveness.clone();
     let work = move |client| {
-        let (certificates, copies) = (certificates.clone(), copies.clone());
+        let (certificates, copies) = (certificates.clone(), (copies.clone(), tokens.clone()));
         super::run(client, certificates, copies, Arc::clone(&metrics), liveness.clone())
     };
     let election = candidate.lead(process.shutdown.clone(), work);

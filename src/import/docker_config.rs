@@ -3,7 +3,7 @@
 use super::{
     Grant, Plan, PlannedEntry, PlannedSecret,
     differences::differences,
-    expiry::{Life, life_of},
+    expiry::{Life, RENEW, life_of},
     helpers::Helpers,
     names::{Names, name_of},
 };
@@ -164,9 +164,9 @@ fn registries<'a>(each: &'a EachEntry, now: i64, plan: &mut Plan) -> Vec<Registr
                 plan.leave_out(what(), format!("{reason}; log in anew, and import that"));
                 continue;
             }
-            Life::Short(reason) => plan.notes.push(format!(
-                "the registry `{key}`: {reason}: have a cron job keep its Secret fresh, which the copies follow"
-            )),
+            Life::Short(reason) => {
+                plan.notes.push(format!("the registry `{key}`: {reason}: {RENEW}"));
+            }
         }
         match found.iter_mut().find(|registry| registry.name == name) {
             Some(registry) => registry.entries.push(entry),

@@ -1,12 +1,13 @@
 //! Credentials that live for hours: which they are, and whether they have ended, where that can be told.
 
-use crate::credentials::Entry;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crate::credentials::{Entry, expiry_of_jwt};
 use jiff::Timestamp;
-use serde::Deserialize;
 
 /// How long a token of ECR lives, in seconds.
 const ECR_LIFE: i64 = 12 * 60 * 60;
+
+/// What to do about a token that ends within hours.
+pub const RENEW: &str = "a source of the kind `ecr`, `gcp` or `acr` fetches such tokens and renews them; a Secret of pullpass-system has to be kept fresh";
 
 /// What is known of the life of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,28 +50,11 @@ pub fn life_of(entry: &Entry, made_at: Option<i64>, now: i64) -> Life {
     }
 }
 
-/// `exp` of a password that is a JWT.
-fn expiry_of_jwt(password: &[u8]) -> Option<i64> {
-    #[derive(Deserialize)]
-    struct Claims {
-        exp: f64,
-    }
-    let mut parts = password.split(|byte| *byte == b'.');
-    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
-    let Claims { exp } = serde_json::from_slice(&claims).ok()?;
-    // The first second of the year 10000.
-    #[allow(clippy::cast_possible_truncation, reason = "it is within the bounds")]
-    (0.0..253_402_300_800.0).contains(&exp).then_some(exp as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::credentials::{DockerConfig, SecretKind};
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use rstest::rstest;
     use serde_json::json;
 

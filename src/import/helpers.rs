@@ -1,7 +1,10 @@
 //! `credHelpers` and `credsStore`: programs that the docker client asks for passwords, and the kubelet
 //! does not.
 
-use super::{Grant, LeftOut, PlannedEntry, names::name_of, plan::some};
+use super::{
+    Grant, LeftOut, PlannedEntry, PlannedSource, names::name_of, plan::some,
+    token_source::token_source,
+};
 use crate::{
     config,
     credentials::RegistryKey,
@@ -79,44 +82,56 @@ impl Helpers {
 
 /// What a program asks for a password.
 enum Helper {
-    /// A cloud, for tokens of so many hours.
-    Cloud { name: String, cloud: &'static str, life: &'static str },
+    /// A cloud, for tokens that a kind of source fetches too.
+    Cloud { name: String, cloud: &'static str, kind: &'static str },
     /// The machine that it runs on.
     Keychain,
 }
 
 impl Helper {
     fn of(name: &str) -> Self {
-        let (cloud, life) = match name {
-            "ecr-login" => ("Amazon ECR", "12 hours"),
-            "gcloud" | "gcr" => ("Google", "about an hour"),
-            "acr-env" | "acr-linux" | "acr-darwin" | "acr-windows" => ("Azure", "3 hours"),
+        let (cloud, kind) = match name {
+            "ecr-login" => ("Amazon ECR", "ecr"),
+            "gcloud" | "gcr" => ("Google", "gcp"),
+            name if name.starts_with("acr-") => ("Azure", "acr"),
             _ => return Self::Keychain,
         };
-        Self::Cloud { name: name.to_owned(), cloud, life }
+        Self::Cloud { name: name.to_owned(), cloud, kind }
     }
 
-    fn reason(&self, secret: Option<&str>) -> String {
-        let secret = secret.unwrap_or("NAME");
-        match self {
-            Self::Cloud { name, cloud, life } => format!(
-                "the kubelet runs no helper such as `{name}`, and this version of Pullpass does not ask {cloud} for tokens, which live {life}: have a cron job keep one in the Secret {secret} of pullpass-system, which the copies follow"
+    fn reason(&self, instead: Option<&PlannedEntry>) -> String {
+        let make = |secret: &str| {
+            format!(
+                "make the Secret {secret} in pullpass-system with `kubectl create secret docker-registry`"
+            )
+        };
+        let source = instead.map(|entry| &entry.source);
+        match (self, source) {
+            (Self::Cloud { name, cloud, .. }, Some(PlannedSource::Secret(secret))) => format!(
+                "the kubelet runs no helper such as `{name}`, and the host is none of {cloud}: {}",
+                make(secret)
             ),
-            Self::Keychain => format!(
-                "the kubelet asks no keychain: make the Secret {secret} in pullpass-system with `kubectl create secret docker-registry`"
+            (Self::Cloud { name, cloud, .. }, Some(_)) => format!(
+                "the kubelet runs no helper such as `{name}`: with this entry Pullpass fetches the tokens itself, once it has an identity that may ask {cloud} for them"
             ),
+            (Self::Cloud { name, cloud, kind }, None) => format!(
+                "the kubelet runs no helper such as `{name}`: write an entry whose source is of the kind `{kind}` for each registry of {cloud}"
+            ),
+            (Self::Keychain, Some(PlannedSource::Secret(secret))) => {
+                format!("the kubelet asks no keychain: {}", make(secret))
+            }
+            (Self::Keychain, _) => format!("the kubelet asks no keychain: {}", make("NAME")),
         }
     }
 }
 
 fn left_out(what: String, key: &RegistryKey, helper: &str, grant: &Grant) -> LeftOut {
-    let instead = instead(key, grant);
-    let secret = instead.as_ref().map(|entry| entry.name.as_str());
-    LeftOut { what, reason: Helper::of(helper).reason(secret), instead }
+    let instead = instead(key, helper, grant);
+    LeftOut { what, reason: Helper::of(helper).reason(instead.as_ref()), instead }
 }
 
 /// An entry for the whole registry; none if no pattern can be written for it.
-fn instead(key: &RegistryKey, grant: &Grant) -> Option<PlannedEntry> {
+fn instead(key: &RegistryKey, helper: &str, grant: &Grant) -> Option<PlannedEntry> {
     // What may be secret in a key is not shown in an entry either.
     if key.as_written().iter().any(|byte| b"@?#".contains(byte)) {
         return None;
@@ -127,7 +142,10 @@ fn instead(key: &RegistryKey, grant: &Grant) -> Option<PlannedEntry> {
         None if registry == LEGACY_DOCKER_HUB => DOCKER_HUB,
         _ => registry.trim_end_matches('/'),
     };
-    let entry = PlannedEntry::new(&name, vec![format!("{registry}/*")], grant.clone(), &name);
+    let mut entry = PlannedEntry::new(&name, vec![format!("{registry}/*")], grant.clone(), &name);
+    if let Some(source) = token_source(helper, registry) {
+        entry.source = source;
+    }
     let is_valid = super::config_text(std::slice::from_ref(&entry)).is_ok();
     (is_valid && config::is_dns_label(&entry.name)).then_some(entry)
 }

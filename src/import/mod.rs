@@ -16,13 +16,16 @@ mod plan;
 mod runner;
 mod secrets;
 mod survey;
+mod token_source;
 mod write;
 
 pub use docker_config::from_docker_config;
 pub use grant::Grant;
 pub use inventory::{Inventory, Seen, User};
 pub use object::{Items, ObjectError, ReadSecret, pull_secrets_of};
-pub use plan::{LeftOut, Plan, PlannedEntry, PlannedSecret, TakenOver};
+pub use plan::{
+    LeftOut, Plan, PlannedEcr, PlannedEntry, PlannedSecret, PlannedSource, PlannedTokens, TakenOver,
+};
 pub use secrets::{Delivery, from_secrets};
 pub use survey::Survey;
 pub use write::{Hiding, PLACEHOLDER, WriteError, config_text, secret_manifest, to_yaml};

@@ -32,15 +32,46 @@ pub struct PlannedEntry {
     /// The name of the copies, if it is not that of the entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pull_secrets: Vec<String>,
-    /// The Secret that is copied.
+    /// What is copied.
     pub source: PlannedSource,
 }
 
 /// The `source` of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedSource {
-    /// The Secret of pullpass-system.
-    pub secret: String,
+#[serde(rename_all = "camelCase")]
+pub enum PlannedSource {
+    /// A Secret of pullpass-system.
+    Secret(String),
+    /// Tokens of Amazon ECR.
+    Ecr(PlannedEcr),
+    /// Tokens of Google's Artifact Registry.
+    Gcp(PlannedTokens),
+    /// Tokens of Azure Container Registry.
+    Acr(PlannedTokens),
+}
+
+/// Tokens of Amazon ECR, fetched by the controller's own identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PlannedEcr {
+    /// The accounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+    /// Their region.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// Whether it is a FIPS host.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fips: bool,
+    /// Whether it is ECR Public.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
+}
+
+/// Tokens of a cloud, fetched by the controller's own identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedTokens {
+    /// What they are for.
+    pub registries: Vec<String>,
 }
 
 /// A Secret of pullpass-system.
@@ -94,7 +125,7 @@ impl Plan {
 impl PlannedEntry {
     /// One that copies a Secret.
     pub fn new(name: &str, images: Vec<String>, namespaces: Grant, secret: &str) -> Self {
-        let source = PlannedSource { secret: secret.to_owned() };
+        let source = PlannedSource::Secret(secret.to_owned());
         Self { name: name.to_owned(), images, namespaces, pull_secrets: Vec::new(), source }
     }
 

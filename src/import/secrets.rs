@@ -2,7 +2,7 @@
 
 use super::{
     Grant, HOME, Plan, PlannedEntry, PlannedSecret, ReadSecret, TakenOver,
-    expiry::{Life, life_of},
+    expiry::{Life, RENEW, life_of},
     names::{Names, name_of},
     object::Kept,
 };
@@ -91,9 +91,7 @@ fn outlook(
     }
     for (key, life) in lives {
         let (Life::Ended(reason) | Life::Short(reason)) = life else { continue };
-        notes.push(format!(
-            "{what}, registry `{key}`: {reason}: have a cron job keep the Secret of {HOME} fresh, which the copies follow"
-        ));
+        notes.push(format!("{what}, registry `{key}`: {reason}: {RENEW}"));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The texts: the table, which is read again before anybody sees it, and the Secrets.
 
-use super::{Grant, HOME, PlannedEntry, PlannedSecret};
+use super::{Grant, HOME, PlannedEntry, PlannedSecret, PlannedSource};
 use crate::{
-    config::{self, API_VERSION, Entry, KIND},
+    config::{self, API_VERSION, Entry, KIND, Made, Source, TokenSource},
     image::Pattern,
     sources::{NAMESPACES_ANNOTATION, SHARE_LABEL},
 };
@@ -65,11 +65,16 @@ pub fn config_text(entries: &[PlannedEntry]) -> Result<String, WriteError> {
 
 fn is_same(written: &PlannedEntry, read: &Entry) -> bool {
     let pull_secret = written.pull_secrets.first().unwrap_or(&written.name);
-    let source = read.source.as_ref().map(|source| &*source.secret);
+    let is_source = |read: &Source| match &written.source {
+        PlannedSource::Secret(secret) => read.made.is_none() && *read.secret == **secret,
+        PlannedSource::Ecr(_) => matches!(read.made, Some(Made::Token(TokenSource::Ecr(_)))),
+        PlannedSource::Gcp(_) => matches!(read.made, Some(Made::Token(TokenSource::Gcp(_)))),
+        PlannedSource::Acr(_) => matches!(read.made, Some(Made::Token(TokenSource::Acr(_)))),
+    };
     *read.name == *written.name
         && read.images.iter().map(Pattern::as_str).eq(&written.images)
         && read.pull_secrets.iter().map(|name| &**name).eq([pull_secret.as_str()])
-        && source == Some(&written.source.secret)
+        && read.source.as_ref().is_some_and(is_source)
 }
 
 /// Whether a Secret's content is shown.

@@ -4,7 +4,7 @@
 use super::conflicts::conflicts;
 use super::{Source, Sources};
 use crate::config::{Config, Entry};
-use crate::credentials::{Coverage, DockerConfig, Keyring, Steps};
+use crate::credentials::{DockerConfig, Keyring, Steps};
 use serde::{Serialize, Serializer};
 use std::collections::{HashMap, HashSet};
 
@@ -133,17 +133,9 @@ fn of_entry(entry: &Entry, sources: &Sources, looks: &mut HashMap<&str, Look<'_>
                 "the keys of the auths of the Secret {secret} have too many wildcards, or its entries too many patterns, to tell which images it has credentials for, from the pattern `{pattern}` of the entry {name} on; write fewer"
             )));
         }
-        let example = coverage.without().map(|image| format!(", such as {image}"));
-        let example = example.unwrap_or_default();
-        let what = match &coverage {
-            Coverage::Covered => return Some(None),
-            // It is meant for other images too.
-            Coverage::Partly { .. } if pattern.parts().is_none() => return Some(None),
-            Coverage::Partly { .. } => format!("not all images of the pattern `{pattern}`{example}"),
-            Coverage::Uncovered { .. } => format!("no image of the pattern `{pattern}`{example}"),
-        };
+        let Some(gap) = coverage.gap(pattern) else { return Some(None) };
         Some(Some(format!(
-            "the credentials in the Secret {secret} cover {what} of the entry {name}: the kubelet finds no credential for the rest; correct the keys of its auths, or the pattern"
+            "the credentials in the Secret {secret} cover {gap} of the entry {name}: the kubelet finds no credential for the rest; correct the keys of its auths, or the pattern"
         )))
     });
     uncovered.flatten().map(|note| finding(FindingKind::NotCovered, note)).collect()

@@ -1,8 +1,10 @@
 //! What the controller makes the Secret of an entry from.
 
-use super::TokenRequest;
-use crate::config::{Basic, Entry, Made, SecretKey, Username, check_username};
-use crate::credentials::{Coverage, DockerConfig, Keyring, SecretKind, Steps, compose};
+use super::{GoogleKey, TokenRequest};
+use crate::config::{
+    Basic, Entry, Gcp, GcpIdentity, Made, SecretKey, TokenSource, Username, check_username,
+};
+use crate::credentials::{Coverage, DockerConfig, Hidden, Keyring, SecretKind, Steps, compose};
 use crate::image::Pattern;
 
 /// What the Secret is to hold that an entry's credential is in.
@@ -27,6 +29,11 @@ pub fn made<'a>(
     Some(match entry.source.as_ref()?.made.as_ref()? {
         Made::Basic(basic) => of_basic(basic, value).map(Wanted::Content),
         Made::DockerConfig(key) => of_docker_config(&entry.images, key, value).map(Wanted::Content),
+        Made::Token(TokenSource::Gcp(Gcp {
+            registries,
+            identity: GcpIdentity::KeyAsPassword(key),
+            ..
+        })) => of_google_key(registries, key, value).map(Wanted::Content),
         Made::Token(source) => TokenRequest::new(source, value).map(Wanted::Token),
     })
 }
@@ -73,6 +80,28 @@ fn of_basic<'a>(
         )),
         Err(_) => Err(format!("the key `{key}` of the Secret {secret} is not UTF-8")),
     }
+}
+
+/// Google's registries take the key of a service account as the password of the user `_json_key`.
+fn of_google_key<'a>(
+    registries: &[Box<str>],
+    key: &SecretKey,
+    value: impl Fn(&SecretKey) -> Result<&'a [u8], String>,
+) -> Result<Vec<u8>, String> {
+    let SecretKey { secret, key: name } = key;
+    let text = value(key)?;
+    GoogleKey::parse(text)
+        .map_err(|reason| format!("the key `{name}` of the Secret {secret}: {reason}"))?;
+    // A password has no line breaks. Within the texts of JSON they are escaped; these are between them.
+    let text: Vec<u8> = text.iter().copied().filter(|byte| !b"\r\n".contains(byte)).collect();
+    let password = Hidden::new(text);
+    let login = |registry: &str| compose::Login {
+        registry: registry.to_owned(),
+        username: "_json_key".to_owned(),
+        password: password.clone(),
+    };
+    let logins: Vec<_> = registries.iter().map(|registry| login(registry)).collect();
+    Ok(compose::logins(&logins))
 }
 
 /// Of a docker config for many registries, those credentials that serve images of the entry: a namespace

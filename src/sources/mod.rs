@@ -6,6 +6,7 @@
 
 mod conflicts;
 mod findings;
+mod google_key;
 mod made;
 mod set;
 mod share;
@@ -14,6 +15,7 @@ mod source;
 mod token;
 
 pub use findings::{Finding, FindingKind, findings};
+pub use google_key::GoogleKey;
 pub use made::{Wanted, made};
 pub use set::Sources;
 pub use share::{NAMESPACES_ANNOTATION, SHARE_LABEL, Share};

@@ -11,6 +11,7 @@ pub struct TokenRequest {
     /// The settings.
     pub source: TokenSource,
     values: BTreeMap<SecretKey, Hidden>,
+    mark: String,
 }
 
 impl TokenRequest {
@@ -24,7 +25,9 @@ impl TokenRequest {
     ) -> Result<Self, String> {
         let keys = source.keys().into_iter();
         let values = keys.map(|key| Ok((key.clone(), Hidden::new(value(key)?))));
-        Ok(Self { source: source.clone(), values: values.collect::<Result<_, String>>()? })
+        let values: BTreeMap<_, _> = values.collect::<Result<_, String>>()?;
+        let mark = mark(source, values.values());
+        Ok(Self { source: source.clone(), values, mark })
     }
 
     /// A value, without the newline that an editor puts at its end; empty for a key that the settings do not
@@ -33,13 +36,18 @@ impl TokenRequest {
         self.values.get(key).map_or(&[], Hidden::expose)
     }
 
-    /// A mark of the values: with others a new token is fetched at once.
-    pub fn made_from(&self) -> String {
-        let mut all = Vec::new();
-        for value in self.values.values().map(Hidden::expose) {
-            all.extend_from_slice(&value.len().to_le_bytes());
-            all.extend_from_slice(value);
-        }
-        content_mark("token", &all)
+    /// A mark of the settings and the values: with others a new token is fetched at once, and entries with the
+    /// same ones share a token.
+    pub fn mark(&self) -> &str {
+        &self.mark
     }
+}
+
+fn mark<'a>(source: &TokenSource, values: impl Iterator<Item = &'a Hidden>) -> String {
+    let mut all = format!("{source:?}").into_bytes();
+    for value in values.map(Hidden::expose) {
+        all.extend_from_slice(&value.len().to_le_bytes());
+        all.extend_from_slice(value);
+    }
+    content_mark("token", &all)
 }

@@ -3,7 +3,9 @@
 use std::io::IsTerminal;
 
 use thiserror::Error;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -38,7 +40,9 @@ pub enum LogError {
 /// `level` is a filter as `tracing_subscriber::EnvFilter` reads it.
 pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = filter(level).ok_or_else(|| LogError::Level { level: level.to_owned() })?;
-    let registry = tracing_subscriber::registry().with(without_answers(filter));
+    let registry = tracing_subscriber::registry()
+        .with(without_answers(filter))
+        .with(filter_fn(|line| shows_no_secret(line.target(), *line.level())));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {
@@ -71,6 +75,11 @@ fn without_answers(filter: EnvFilter) -> EnvFilter {
         .fold(filter, EnvFilter::add_directive)
 }
 
+/// The AWS SDK logs requests and answers, tokens among them, at the levels below.
+fn shows_no_secret(target: &str, level: Level) -> bool {
+    !target.starts_with("aws_") || level <= Level::WARN
+}
+
 /// Replaces the panic hook by one that logs where a panic was, and not its message: that may hold
 /// bytes of a request.
 pub fn log_panics_by_place() {
@@ -100,6 +109,17 @@ mod tests {
             assert!(filter.contains("kube_client::client=error"), "{filter}");
             assert!(filter.contains("kube_runtime::watcher=error"), "{filter}");
         }
+    }
+
+    #[test]
+    fn fault_51_of_the_aws_sdk_requests_and_answers_are_logged_at_no_level() {
+        for target in ["aws_smithy_runtime::client", "aws_sigv4::http_request", "aws_config"] {
+            for level in [Level::TRACE, Level::DEBUG, Level::INFO] {
+                assert!(!shows_no_secret(target, level), "{target} {level}");
+            }
+            assert!(shows_no_secret(target, Level::WARN));
+        }
+        assert!(shows_no_secret("pullpass::tokens", Level::TRACE));
     }
 
     #[test]

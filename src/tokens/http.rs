@@ -29,6 +29,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 pub struct Http {
     proxied: Client,
     direct: Client,
+    authorities: Arc<[CertificateDer<'static>]>,
 }
 
 /// What an issuer answered.
@@ -49,8 +50,8 @@ impl Http {
             all.push(certificate.map_err(|error| format!("they are not PEM: {error}"))?);
         }
         let mut roots = RootCertStore::empty();
-        for certificate in all {
-            let added = roots.add(certificate);
+        for certificate in &all {
+            let added = roots.add(certificate.clone());
             added.map_err(|error| format!("one of them is no certificate: {error}"))?;
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -74,6 +75,7 @@ impl Http {
         Ok(Self {
             proxied: build(Client::builder())?,
             direct: build(Client::builder().no_proxy())?,
+            authorities: all.into(),
         })
     }
 
@@ -85,6 +87,11 @@ impl Http {
     /// The client for what is on this machine: metadata servers.
     pub fn direct(&self) -> &Client {
         &self.direct
+    }
+
+    /// Every authority that is trusted.
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
     }
 }
 
@@ -127,6 +134,11 @@ impl Answer {
     /// The body, whatever it is. It may repeat what was sent: it is shown nowhere.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// A header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// The issuer's clock at the time of the answer.

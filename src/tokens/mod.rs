@@ -7,13 +7,17 @@ mod environment;
 mod failure;
 mod gcp;
 mod http;
+mod life;
 
 use std::time::{Duration, SystemTime};
 
-pub use self::endpoints::{Endpoint, Endpoints};
+use rustls::pki_types::CertificateDer;
+
+pub use self::endpoints::{Endpoint, Endpoints, parse_endpoint};
 pub use self::environment::Environment;
 pub use self::failure::{Failure, Reason};
 use self::http::Http;
+pub use self::life::{FLOOR, Life};
 use crate::config::TokenSource;
 use crate::credentials::compose::Login;
 use crate::sources::TokenRequest;
@@ -59,6 +63,11 @@ impl Tokens {
     /// With these variables in place of the environment of the process.
     pub fn with_environment(self, environment: Environment) -> Self {
         Self { environment, ..self }
+    }
+
+    /// Every authority that is trusted.
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        self.http.authorities()
     }
 
     /// Fetches one token. It ends in bounded time.

@@ -101,6 +101,30 @@ fn programs_get_the_same_as_json() {
     assert_eq!((&found["reason"], &found["source"]), (&json!("ImagesNotCovered"), &json!("team")));
 }
 
+/// With or without the Secrets: what the credential is for stands in the configuration.
+#[test]
+fn what_the_settings_tell_is_said_once() {
+    let config = "\
+apiVersion: pullpass.io/v1
+kind: Config
+registries:
+- {name: a, images: [quay.io/team/*], namespaces: {names: [x]}, source: {basic: {registry: gcr.io, username: u, passwordFrom: {secret: s, key: k}}}}
+";
+    let secret =
+        "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: hidden-word}}";
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(config.as_bytes()).unwrap();
+    for sources in [&[][..], &["--sources", "-"]] {
+        let call = pullpass(&["check", "--config"]).arg(file.path());
+        let call = sources.iter().fold(call, super::run::Call::arg);
+        let said = call.stdin(secret).run();
+        assert_eq!(said.code, 0, "{said:?}");
+        let warning = "cover no image of the pattern `quay.io/team/*`, such as quay.io/team/x";
+        assert_eq!(said.stdout.matches(warning).count(), 1, "{said:?}");
+        assert!(said.stdout.contains(":4:22: warning: registries[0].images[0]"), "{said:?}");
+    }
+}
+
 #[test]
 fn what_is_no_manifest_is_refused() {
     let config = config_file();

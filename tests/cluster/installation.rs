@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     cluster::{Cluster, SYSTEM_NAMESPACE},
-    manifests::{GIVEN_CERTIFICATE, with_components},
+    manifests::{GIVEN_CERTIFICATE, Manifests, with_components},
 };
 
 const CERT_MANAGER_CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cert-manager/crds");
@@ -32,6 +32,25 @@ async fn cert_manager_is_accepted_strictly() {
     let cluster = Cluster::exclusive().await;
     install_cert_manager_kinds(&cluster).await;
     is_accepted_strictly(&cluster, "cert-manager").await;
+}
+
+/// Where the controller looks for the token, and with the audience that docs/registries names.
+#[tokio::test]
+async fn workload_identity_of_google_is_accepted_strictly() {
+    let cluster = Cluster::exclusive().await;
+    let components = ["managed-certificates", "secret-copies", "gcp-workload-identity"];
+    let yaml = cluster.render_own(&with_components(&components)).await.expect_success();
+    let manifests = Manifests::read(yaml);
+    manifests_are_accepted_strictly(&cluster, &manifests).await;
+
+    let pod = &manifests.object("Deployment", "pullpass-controller")["spec"]["template"]["spec"];
+    let token = &pod["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"];
+    assert_eq!(token["audience"], "pullpass.io/gcp");
+    let mount = &pod["containers"][0]["volumeMounts"][0];
+    let file =
+        format!("{}/{}", mount["mountPath"].as_str().unwrap(), token["path"].as_str().unwrap());
+    assert_eq!(file, "/var/run/secrets/pullpass/gcp/token");
+    assert_eq!((&mount["name"], &mount["readOnly"]), (&pod["volumes"][0]["name"], &true.into()));
 }
 
 /// As docs/operations.md has it.
@@ -116,7 +135,10 @@ pub async fn install_cert_manager_kinds(cluster: &Cluster) {
 }
 
 async fn is_accepted_strictly(cluster: &Cluster, overlay: &str) {
-    let manifests = cluster.render(overlay).await;
+    manifests_are_accepted_strictly(cluster, &cluster.render(overlay).await).await;
+}
+
+async fn manifests_are_accepted_strictly(cluster: &Cluster, manifests: &Manifests) {
     // A dry run stores no namespace for the objects that come after it.
     cluster.apply(manifests.object("Namespace", SYSTEM_NAMESPACE)).await;
 

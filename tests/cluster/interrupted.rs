@@ -105,7 +105,11 @@ async fn rotate(
     let is_interrupted = tokio::select! {
         () = look_after(interrupted, DELAYS) => unreachable!("it goes on for ever"),
         () = interruption.over.notified() => true,
-        _ = cluster.steady_after(before) => false,
+        () = async {
+            cluster.steady_after(before).await;
+            // The last write may be stored and not answered yet.
+            interruption.goes_on_reading().await;
+        } => false,
     };
 
     let looks = Arc::new(AtomicUsize::new(0));
@@ -169,6 +173,8 @@ struct Interruption {
     /// The number of the write, from 1.
     at: usize,
     writes: AtomicUsize,
+    /// Its newest request is no write: all of them were answered.
+    is_reading: AtomicBool,
     is_over: AtomicBool,
     over: Notify,
 }
@@ -179,6 +185,7 @@ impl Interruption {
             moment,
             at,
             writes: AtomicUsize::new(0),
+            is_reading: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             over: Notify::new(),
         })
@@ -188,6 +195,7 @@ impl Interruption {
         if self.is_over.load(Ordering::SeqCst) {
             return self.end().await;
         }
+        self.is_reading.store(!is_write(&request), Ordering::SeqCst);
         if !is_write(&request) || self.writes.fetch_add(1, Ordering::SeqCst) + 1 != self.at {
             return send(&client, request).await;
         }
@@ -201,6 +209,12 @@ impl Interruption {
             }
             Moment::Answered => send(&client, request).await,
         }
+    }
+
+    /// Waits until the loop has seen the answer to its newest write.
+    async fn goes_on_reading(&self) {
+        let is_so = async || self.is_reading.load(Ordering::SeqCst);
+        eventually("the loop to have its answer", SOON, is_so).await;
     }
 
     async fn end(&self) -> Answer {

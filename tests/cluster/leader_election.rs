@@ -1,9 +1,6 @@
 //! Replicas of the controller: one leads, whatever befalls it.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{
@@ -26,7 +23,7 @@ const TAKEOVER: Duration = Duration::from_secs(3 + 7);
 #[tokio::test]
 async fn fault_19_the_leader_that_ends_hands_over_at_once() {
     let cluster = prepared().await;
-    // So long that nobody waits for it in vain.
+    // Longer than `leads` waits: who had to wait for its end would come too late.
     let first = replica_of_lease(&cluster, "60s").start().await;
     leads(&first).await;
     let second = replica_of_lease(&cluster, "60s").start().await;
@@ -35,11 +32,9 @@ async fn fault_19_the_leader_that_ends_hands_over_at_once() {
     assert!(holder(&cluster).await.starts_with(&format!("{name}_")));
 
     let status = first.terminate().await;
-    let ended = Instant::now();
     leads(&second).await;
 
     assert_eq!(status.code(), Some(0));
-    assert!(ended.elapsed() < Duration::from_secs(3), "{:?}", ended.elapsed());
     let lease = lease(&cluster).await;
     assert_eq!((lease.lease_transitions, lease.lease_duration_seconds), (Some(1), Some(60)));
     assert_eq!(second.terminate().await.code(), Some(0));
@@ -54,11 +49,11 @@ async fn fault_40_a_leader_that_is_killed_is_followed_after_the_lease_duration()
     let second = replica(&cluster).start().await;
 
     first.signal("KILL");
-    let killed = Instant::now();
+    let renewed = lease(&cluster).await.renew_time.expect("who leads renews").0;
     eventually("the other to lead", TAKEOVER, async || second.leads().await).await;
 
-    // Its last renewal may have been a retry period before.
-    assert!(killed.elapsed() > Duration::from_millis(3_000 - 500), "{:?}", killed.elapsed());
+    let acquired = lease(&cluster).await.acquire_time.expect("who leads acquired it").0;
+    assert!(acquired.duration_since(renewed).as_secs_f64() >= 3.0, "{renewed} {acquired}");
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ fn made(table: &str) -> String {
 
 impl Copying {
     /// Writes an opaque Secret of our own namespace.
-    async fn values(&self, name: &str, values: Value) {
+    pub async fn values(&self, name: &str, values: Value) {
         let object = json!({
             "apiVersion": "v1",
             "kind": "Secret",

@@ -44,7 +44,8 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    fn read(yaml: String) -> Self {
+    /// Reads what kustomize wrote.
+    pub fn read(yaml: String) -> Self {
         let objects = serde_saphyr::from_multiple(&yaml)
             .unwrap_or_else(|error| panic!("kustomize wrote no YAML: {error}"));
         Self { yaml, objects }

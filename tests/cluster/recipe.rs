@@ -1,5 +1,5 @@
-//! A recipe of docs/recipes.md, or a walk of docs/migration.md, followed block by block by an administrator in whose cluster Pullpass is
-//! at work.
+//! A recipe of docs/recipes.md, a walk of docs/migration.md, or a page of docs/registries, followed block by
+//! block by an administrator in whose cluster Pullpass is at work.
 
 use std::fs;
 
@@ -59,27 +59,40 @@ impl Recipe {
         Self::follow_blocks(blocks(MIGRATION, heading), variables, &[]).await
     }
 
+    /// Follows what stands under a heading of this page.
+    pub async fn page(page: &str, heading: &str, variables: Given<'_>) -> Self {
+        Self::follow_blocks(blocks(page, heading), variables, &[]).await
+    }
+
+    /// Goes on with the commands under another heading, if there are any.
+    pub async fn goes_on(&self, page: &str, heading: &str) {
+        self.each(fenced(section(page, heading)), &[]).await;
+    }
+
     async fn follow_blocks(blocks: Vec<Block>, variables: Given<'_>, files: Given<'_>) -> Self {
         let recipe = Self::begin().await;
         for (name, content) in files {
-            fs::write(recipe.folder.path().join(name), content)
-                .unwrap_or_else(|error| panic!("writing {name}: {error}"));
+            recipe.write(name, content);
         }
+        recipe.each(blocks, variables).await;
+        recipe
+    }
+
+    async fn each(&self, blocks: Vec<Block>, variables: Given<'_>) {
         for block in blocks {
             match block {
-                Block::File { name, content } => {
-                    fs::write(recipe.folder.path().join(&name), content)
-                        .unwrap_or_else(|error| panic!("writing {name}: {error}"));
-                }
-                Block::Commands { commands, shown: None } => {
-                    recipe.run(variables, &commands).await;
-                }
+                Block::File { name, content } => self.write(&name, &content),
+                Block::Commands { commands, shown: None } => self.run(variables, &commands).await,
                 Block::Commands { commands, shown: Some(shown) } => {
-                    recipe.shows(&commands, &shown).await;
+                    self.shows(&commands, &shown).await;
                 }
             }
         }
-        recipe
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.folder.path().join(name), content)
+            .unwrap_or_else(|error| panic!("writing {name}: {error}"));
     }
 
     /// The default overlay, with a webhook and a controller at work.
@@ -231,9 +244,19 @@ fn overlay(port: u16) -> String {
 
 /// The fenced blocks under a heading, in their order.
 fn blocks(document: &str, heading: &str) -> Vec<Block> {
+    let blocks = fenced(section(document, heading));
+    assert!(!blocks.is_empty(), "no blocks under `{heading}`");
+    blocks
+}
+
+/// What stands under a heading.
+fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let begin = document.split_once(&format!("\n## {heading}\n"));
     let (_, rest) = begin.unwrap_or_else(|| panic!("there is no `{heading}`"));
-    let section = rest.split("\n## ").next().unwrap_or(rest);
+    rest.split("\n## ").next().unwrap_or(rest)
+}
+
+fn fenced(section: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut parts = section.split("```");
     // Text and fenced blocks take turns.
@@ -254,6 +277,5 @@ fn blocks(document: &str, heading: &str) -> Vec<Block> {
             _ => panic!("what is this block for? {fenced}"),
         }
     }
-    assert!(!blocks.is_empty(), "no blocks under `{heading}`");
     blocks
 }

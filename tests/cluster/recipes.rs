@@ -1,6 +1,7 @@
 //! The recipes of docs/recipes.md, from their first command to Pods that name pull secrets of the right
 //! content. What the commands print is compared with what is shown there.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 
@@ -80,6 +81,36 @@ async fn cluster_wide_by_a_label() {
 }
 
 #[tokio::test]
+async fn project_group_and_system_level() {
+    let gitlab = ["registry.gitlab.com/research/models", "registry.gitlab.com/research"];
+    let system = auth_config(&[("registry.example.com", "system:s-1"), ("quay.io", "other:s-2")]);
+    let group = auth_config(&[(gitlab[1], "research:g-1"), ("registry.example.com", "other:g-2")]);
+    let project = auth_config(&[(gitlab[0], "models:p-1")]);
+    let variables = [
+        ("SYSTEM_AUTH_CONFIG", &*system),
+        ("GROUP_AUTH_CONFIG", &group),
+        ("PROJECT_AUTH_CONFIG", &project),
+    ];
+    let recipe = Recipe::follow("Project, group and system level", &variables, &[]).await;
+
+    for (namespace, names) in [
+        ("ci-models", &["project-models", "group-research", "system"][..]),
+        ("ci-reports", &["group-research", "system"]),
+        ("ci-shop", &["system"]),
+    ] {
+        assert_eq!(recipe.pull_secrets_in(namespace).await, [names]);
+        recipe.has(namespace, "system", "registry.example.com", "system:s-1").await;
+    }
+    recipe.has("ci-models", "project-models", gitlab[0], "models:p-1").await;
+    for namespace in ["ci-models", "ci-reports"] {
+        recipe.has(namespace, "group-research", gitlab[1], "research:g-1").await;
+    }
+    let (status, is_in_order) = recipe.status().await;
+    assert!(is_in_order && status.ends_with("\nall copies are in place\n"), "{status}");
+    recipe.withdraw().await;
+}
+
+#[tokio::test]
 async fn patterns_per_registry() {
     let variables = [
         ("DOCKER_HUB_TOKEN", "dckr-1"),
@@ -104,6 +135,17 @@ async fn patterns_per_registry() {
         recipe.has("valohai", name, registry, credential).await;
     }
     recipe.withdraw().await;
+}
+
+/// A DOCKER_AUTH_CONFIG of these registries, each with its user name and password.
+fn auth_config(credentials: &[(&str, &str)]) -> String {
+    let auths: serde_json::Map<_, _> = credentials
+        .iter()
+        .map(|(registry, credential)| {
+            ((*registry).to_owned(), serde_json::json!({"auth": STANDARD.encode(credential)}))
+        })
+        .collect();
+    serde_json::json!({ "auths": auths }).to_string()
 }
 
 /// As Google writes the key of a service account: over many lines. There is no key in it.

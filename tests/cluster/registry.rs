@@ -22,6 +22,23 @@ use serde_json::json;
 const REPOSITORY: &str = "team/app";
 const START: Duration = Duration::from_secs(20);
 
+/// Whom it takes.
+pub enum Auth<'a> {
+    /// [`USER`] with this password.
+    Password(&'a str),
+    /// Whoever has a token of this issuer.
+    Tokens {
+        /// What the issuer is called, and the registry too.
+        name: &'a str,
+        /// Where tokens are issued.
+        realm: &'a str,
+        /// The authority of the issuer, as PEM.
+        authority: &'a str,
+        /// Of [`USER`], who may push.
+        password: &'a str,
+    },
+}
+
 /// The running registry, with one image. Dropping it ends it and removes all that it stored.
 pub struct Registry {
     port: u16,
@@ -40,13 +57,24 @@ impl Registry {
 
     /// Starts one, and pushes an image of this content to it.
     pub async fn start_with(password: &str, content: &Content<'_>) -> Self {
+        Self::start_for(&Auth::Password(password), content).await
+    }
+
+    /// Starts one that takes these, and pushes an image of this content to it.
+    pub async fn start_for(auth: &Auth<'_>, content: &Content<'_>) -> Self {
         let folder = RunFolder::create().unwrap_or_else(|error| panic!("{error}"));
         let port = ports::free();
         let at = |name: &str| folder.path().join(name);
         let config = at("config.yml");
-        fs::write(&config, configuration(folder.path(), port))
+        fs::write(&config, configuration(folder.path(), port, auth))
             .expect("the registry's configuration is written");
-        fs::write(at("htpasswd"), htpasswd(password)).expect("the registry's users are written");
+        let (file, content_of_file, password) = match auth {
+            Auth::Password(password) => ("htpasswd", htpasswd(password), password),
+            Auth::Tokens { authority, password, .. } => {
+                ("issuer.pem", authority.as_bytes().to_vec(), password)
+            }
+        };
+        fs::write(at(file), content_of_file).expect("whom the registry takes is written");
         let process = Supervised::start(&Program {
             command: vec![
                 programs::of_registry("docker-registry").into(),
@@ -86,10 +114,15 @@ impl Registry {
     /// Pulls the image with this docker config, which is the content of a pull secret, and looks whether
     /// it is the one that was pushed. The `Err` is what the puller says.
     pub fn pull(&self, docker_config: &[u8]) -> Result<(), String> {
+        self.pull_from(docker_config, REPOSITORY)
+    }
+
+    /// The same from this repository, to which the image was pushed.
+    pub fn pull_from(&self, docker_config: &[u8], repository: &str) -> Result<(), String> {
         let pulled = self.at("pulled");
         let _ = fs::remove_dir_all(&pulled);
         let to = format!("dir:{}", pulled.display());
-        self.copy(docker_config, "--src-tls-verify=false", &self.reference(REPOSITORY), &to)?;
+        self.copy(docker_config, "--src-tls-verify=false", &self.reference(repository), &to)?;
         let layer = fs::read(pulled.join(self.image.layer_digest()));
         let layer = layer.unwrap_or_else(|error| panic!("the pulled layer: {error}"));
         assert_eq!(layer, self.image.layer(), "the pulled layer is the one that was pushed");
@@ -149,13 +182,19 @@ impl Registry {
     }
 }
 
-fn configuration(folder: &Path, port: u16) -> String {
+fn configuration(folder: &Path, port: u16, auth: &Auth<'_>) -> String {
     let folder = folder.display();
+    let auth = match auth {
+        Auth::Password(_) => format!("{{htpasswd: {{realm: tests, path: '{folder}/htpasswd'}}}}"),
+        Auth::Tokens { name, realm, .. } => format!(
+            "{{token: {{realm: '{realm}', service: {name}, issuer: {name}, rootcertbundle: '{folder}/issuer.pem'}}}}"
+        ),
+    };
     format!(
         "version: 0.1\n\
          storage: {{filesystem: {{rootdirectory: '{folder}/storage'}}}}\n\
          http: {{addr: '127.0.0.1:{port}', secret: tests}}\n\
-         auth: {{htpasswd: {{realm: tests, path: '{folder}/htpasswd'}}}}\n"
+         auth: {auth}\n"
     )
 }
 

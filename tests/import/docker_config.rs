@@ -2,7 +2,7 @@
 
 use crate::words::{NOW, auth, content, entries, imported, left_out, teams, told};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use pullpass::import::from_docker_config;
+use pullpass::import::{config_text, from_docker_config};
 use rstest::rstest;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ use serde_json::json;
     &[]
 )]
 #[case::creds_store(r#"{"credsStore": "osxkeychain"}"#, &[], &["`credsStore`: the kubelet asks no keychain"])]
-#[case::a_store_for_ecr(r#"{"credsStore": "ecr-login"}"#, &[], &["does not ask Amazon ECR for tokens"])]
+#[case::a_store_for_ecr(r#"{"credsStore": "ecr-login"}"#, &[], &["`credsStore`: the kubelet runs no helper such as `ecr-login`: write an entry whose source is of the kind `ecr`"])]
 #[case::cred_helpers(
     r#"{"credHelpers": {"registry.example.com:5000": "osxkeychain"}}"#,
     &[],
@@ -36,7 +36,7 @@ use serde_json::json;
 #[case::a_helper_for_ecr(
     r#"{"credHelpers": {"123456789012.dkr.ecr.eu-west-1.amazonaws.com": "ecr-login"}}"#,
     &[],
-    &["have a cron job keep one in the Secret 123456789012-dkr-ecr-eu-west-1-amazonaws-com"]
+    &["with this entry Pullpass fetches the tokens itself, once it has an identity that may ask Amazon ECR"]
 )]
 fn the_examples_of_gitlab(
     #[case] config: &str,
@@ -98,7 +98,13 @@ fn what_the_kubelet_ignores_is_left_out(
 fn what_is_left_out_for_a_helper_has_the_entry_that_would_do() {
     let config = json!({
         "auths": {"kept.io": {}, "https://index.docker.io/v1/": {}, "own.io": auth("u", "p")},
-        "credHelpers": {"eu.gcr.io": "gcloud", "team.azurecr.io": "acr-env", "u:hunter2@x.io": "pass"},
+        "credHelpers": {
+            "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com": "ecr-login",
+            "eu.gcr.io": "gcloud",
+            "team.azurecr.io": "acr-env",
+            "registry.example.com": "gcloud",
+            "u:hunter2@x.io": "pass",
+        },
         "credsStore": "desktop",
     });
     let plan = imported(&config.to_string());
@@ -106,8 +112,10 @@ fn what_is_left_out_for_a_helper_has_the_entry_that_would_do() {
     told(
         &left_out(&plan),
         &[
+            "ecr-fips.us-east-1.amazonaws.com`: the kubelet runs no helper such as `ecr-login`",
             "`credHelpers` of the registry `eu.gcr.io`: the kubelet runs no helper such as `gcloud`",
-            "does not ask Azure for tokens, which live 3 hours",
+            "once it has an identity that may ask Azure for them",
+            "such as `gcloud`, and the host is none of Google: make the Secret registry-example-com",
             "`credHelpers` of the registry `<redacted>@x.io`: the kubelet asks no keychain",
             "the registry `kept.io`, kept in `credsStore`: the kubelet asks no keychain: make the Secret kept-io",
             "make the Secret docker-hub",
@@ -115,22 +123,37 @@ fn what_is_left_out_for_a_helper_has_the_entry_that_would_do() {
     );
     let instead = plan.left_out.iter().map(|it| Some(it.instead.as_ref()?.to_line()));
     let instead: Vec<_> = instead.collect();
-    let of = |name: &str, image: &str| {
+    let with = |name: &str, image: &str, source: &str| {
         Some(format!(
-            r#"{{"name":"{name}","images":["{image}"],"namespaces":{{"names":["team-*"]}},"source":{{"secret":"{name}"}}}}"#
+            r#"{{"name":"{name}","images":["{image}"],"namespaces":{{"names":["team-*"]}},"source":{source}}}"#
         ))
     };
+    let of = |name: &str, image: &str| with(name, image, &format!(r#"{{"secret":"{name}"}}"#));
     assert_eq!(
         instead,
         [
-            of("eu-gcr-io", "eu.gcr.io/*"),
-            of("team-azurecr-io", "team.azurecr.io/*"),
+            with(
+                "123456789012-dkr-ecr-fips-us-east-1-amazonaws-com",
+                "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/*",
+                r#"{"ecr":{"accounts":["123456789012"],"region":"us-east-1","fips":true}}"#,
+            ),
+            with("eu-gcr-io", "eu.gcr.io/*", r#"{"gcp":{"registries":["eu.gcr.io"]}}"#),
+            with(
+                "team-azurecr-io",
+                "team.azurecr.io/*",
+                r#"{"acr":{"registries":["team.azurecr.io"]}}"#,
+            ),
+            of("registry-example-com", "registry.example.com/*"),
             None,
             of("kept-io", "kept.io/*"),
             of("docker-hub", "docker.io/*"),
         ]
     );
     told(&plan.notes, &["`own.io`: docker and GitLab's runner take what `credsStore` has before"]);
+    let tokens: Vec<_> = plan.left_out.iter().filter_map(|it| it.instead.clone()).collect();
+    let table = config_text(&tokens).unwrap();
+    let parsed = pullpass::config::parse(&table).unwrap();
+    assert_eq!(parsed.warnings, [], "each credential covers the images of its entry: {table}");
 }
 
 #[test]
@@ -199,7 +222,7 @@ fn a_token_that_has_ended_is_left_out_and_one_that_will_is_told() {
     told(
         &plan.notes,
         &[
-            "that ends at 2023-11-14T22:13:21Z: have a cron job",
+            "that ends at 2023-11-14T22:13:21Z: a source of the kind `ecr`, `gcp` or `acr` fetches",
             "a token of ECR, which lives 12 hours",
         ],
     );

@@ -1,7 +1,9 @@
 //! Secrets that are named or labelled.
 
 use crate::words::{NOW, auth, entries, left_out, teams, told};
-use pullpass::import::{Delivery, Grant, Hiding, ReadSecret, from_secrets, secret_manifest};
+use pullpass::import::{
+    Delivery, Grant, Hiding, PlannedSource, ReadSecret, from_secrets, secret_manifest,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -36,7 +38,7 @@ fn each_keeps_its_name_and_what_it_holds() {
         ]
     );
     assert_eq!(plan.entries[1].pull_secrets, ["with.dots"]);
-    assert_eq!(plan.entries[1].source.secret, "with.dots");
+    assert_eq!(plan.entries[1].source, PlannedSource::Secret("with.dots".into()));
     let secrets: Vec<_> = plan.secrets.iter().map(|it| (&*it.name, &it.content[..])).collect();
     let several = several.to_string();
     let gitlab = auths("registry.gitlab.com").to_string();

@@ -1,15 +1,17 @@
-//! Tokens of registries, fetched from faithful issuers on loopback.
+//! Tokens of registries, asked of faithful servers on this machine.
 
 #![allow(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
-    reason = "an answer that is not of the form wanted fails the test, and says why"
+    reason = "a panic is how a test fails"
 )]
 
+mod acr;
 mod ecr;
 #[path = "../cluster/eventually.rs"]
 mod eventually;
+mod gcp;
 #[path = "../cluster/ports.rs"]
 mod ports;
 #[path = "../cluster/supervised.rs"]

@@ -8,8 +8,9 @@ mod gcp;
 
 use serde_saphyr::Spanned;
 
+pub(super) use self::gcp::is_google_host;
 pub use self::{
-    acr::{Acr, AcrIdentity},
+    acr::{Acr, AcrIdentity, AzureCloud, is_guid, is_tenant},
     basic::{Basic, Username, check_username},
     document::SourceDocument,
     ecr::{AccessKey, Ecr, EcrRegistry},
@@ -64,6 +65,40 @@ pub enum Made {
     DockerConfig(SecretKey),
     /// From tokens, which are fetched.
     Token(TokenSource),
+}
+
+impl Made {
+    /// The values of Secrets that it is made from.
+    pub fn keys(&self) -> Vec<&SecretKey> {
+        match self {
+            Self::Basic(basic) => match &basic.username {
+                Username::From(key) => vec![key, &basic.password],
+                Username::Written(_) => vec![&basic.password],
+            },
+            Self::DockerConfig(key) => vec![key],
+            Self::Token(source) => source.keys(),
+        }
+    }
+
+    /// What the credentials are for, `HOST[:PORT][/PATH]` each; none if the settings do not say it.
+    pub fn registries(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Basic(basic) => Some(vec![basic.registry.to_string()]),
+            Self::DockerConfig(_) => None,
+            Self::Token(token) => Some(token.registries()),
+        }
+    }
+
+    /// The name of the kind, and of those settings that say what it is for.
+    pub fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Basic(_) => ("basic", "`registry`"),
+            Self::DockerConfig(_) => ("dockerConfig", "`auths`"),
+            Self::Token(TokenSource::Ecr(_)) => ("ecr", "`accounts` and `region`"),
+            Self::Token(TokenSource::Gcp(_)) => ("gcp", "`registries`"),
+            Self::Token(TokenSource::Acr(_)) => ("acr", "`registries`"),
+        }
+    }
 }
 
 /// Where tokens are fetched.

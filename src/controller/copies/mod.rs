@@ -50,6 +50,7 @@ use self::basis::Confirmations;
 use self::copier::{Copier, Next};
 use self::progress::Progress;
 use self::report::Report;
+use crate::controller::told;
 use crate::server::Liveness;
 use crate::telemetry::Metrics;
 
@@ -62,7 +63,7 @@ pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>, li
     let (report, told) = Report::new(&options, metrics);
     tokio::select! {
         () = look_after(client.clone(), &options, report, &progress) => {}
-        () = report::publish(client, told) => {}
+        () = told::publish(client, copy::FIELD_MANAGER, "Copy", told) => {}
     }
 }
 

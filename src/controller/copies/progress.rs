@@ -2,18 +2,13 @@
 //! it begins anew from time to time, stands still: the process is then not alive, and is started anew.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use kube::runtime::watcher;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::watches::Input;
-use crate::controller::relisted::RELIST;
+use crate::controller::relisted::{STILL, is_answer};
 use crate::server::Liveness;
 use crate::telemetry::copies::CopyWatch;
 use crate::telemetry::{Label, Metrics};
-
-/// After so long without a word a watch stands still: each complete list, every [`RELIST`], is one.
-const STILL: Duration = RELIST.saturating_add(Duration::from_mins(5));
 
 /// What was heard of the watches.
 pub struct Progress {
@@ -56,16 +51,6 @@ impl Drop for Progress {
             self.metrics.copies.watch_progress.of(*watch).set(0);
         }
     }
-}
-
-/// An answer of the API server: a process that is started anew would get the same.
-fn is_answer(error: &watcher::Error) -> bool {
-    matches!(
-        error,
-        watcher::Error::InitialListFailed(kube::Error::Api(_))
-            | watcher::Error::WatchStartFailed(kube::Error::Api(_))
-            | watcher::Error::WatchError(_)
-    )
 }
 
 fn name(watch: CopyWatch) -> &'static str {

@@ -4,70 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Client;
-use kube::runtime::events::EventType;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::Receiver;
 use tracing::{error, info, warn};
 
-use super::copy::{FIELD_MANAGER, Wanted};
+use super::copy::Wanted;
 use super::counts::Counts;
 use super::job::Outcome;
 use super::options::CopyOptions;
 use super::queue::{Key, Queue};
 use super::state::State;
 use crate::cluster::ObjectName;
-use crate::cluster::events::Events;
 use crate::config::Config;
 use crate::controller::request::RequestError;
+use crate::controller::told::{Telling, Told, reference, telling};
 use crate::sources::{Finding, FindingKind};
 use crate::telemetry::Label;
 use crate::telemetry::Metrics;
 use crate::telemetry::copies::{CopyState, CopyWrite};
 
-/// Events that wait to be written; of more only log and metrics tell.
-const WAITING: usize = 256;
-
 /// Says what happens to copies.
 pub struct Report {
     options: CopyOptions,
     metrics: Arc<Metrics>,
-    events: Sender<Told>,
+    telling: Telling,
     found: BTreeSet<Finding>,
     /// For each source the Secrets in the way of its copies that are still to be told: how many, and one.
     in_the_way: BTreeMap<Arc<str>, (usize, String)>,
 }
 
-/// An Event to be written.
-#[derive(Debug)]
-pub struct Told {
-    object: ObjectReference,
-    reason: &'static str,
-    note: String,
-}
-
-/// Writes Events, beside the work that they are about.
-pub async fn publish(client: Client, mut told: Receiver<Told>) {
-    let mut events = Events::new(client, FIELD_MANAGER);
-    while let Some(Told { object, reason, note }) = told.recv().await {
-        events.publish(&object, EventType::Warning, reason, "Copy", &note).await;
-    }
-}
-
 impl Report {
     /// Nothing has been said yet. What is told by Events comes out of the other end.
     pub fn new(options: &CopyOptions, metrics: Arc<Metrics>) -> (Self, Receiver<Told>) {
-        let (events, told) = channel(WAITING);
+        let (telling, told) = telling();
         let (found, in_the_way) = (BTreeSet::new(), BTreeMap::new());
-        (Self { options: options.clone(), metrics, events, found, in_the_way }, told)
-    }
-
-    fn tell<const N: usize>(&self, on: [ObjectReference; N], reason: &'static str, note: &str) {
-        warn!("{note}");
-        for object in on {
-            // If there is no room, the log has said it.
-            let _ = self.events.try_send(Told { object, reason, note: note.to_owned() });
-        }
+        (Self { options: options.clone(), metrics, telling, found, in_the_way }, told)
     }
 
     /// What is wrong with sources. What was wrong before has been told.
@@ -81,7 +51,7 @@ impl Report {
                 }
                 _ => reference("Secret", namespace, &finding.source),
             };
-            self.tell([object], finding.kind.reason(), &finding.note);
+            self.telling.warn([object], finding.kind.reason(), &finding.note);
         }
         if found.is_empty() && !self.found.is_empty() {
             info!("all sources can be used, and cover the patterns of their entries");
@@ -134,7 +104,7 @@ impl Report {
             "the webhook does not learn which Secrets are shared by label, trying again: {reason}"
         );
         let ObjectName { namespace, name } = &self.options.config_map;
-        self.tell([reference("ConfigMap", namespace, name)], "SharedNotPublished", &note);
+        self.telling.warn([reference("ConfigMap", namespace, name)], "SharedNotPublished", &note);
     }
 
     /// Something was done, or found to be done.
@@ -164,7 +134,7 @@ impl Report {
             "the Secret {namespace}/{name} is not a copy of Pullpass's, and is left as it is: delete it, or give the entry {} another name in pullSecrets",
             wanted.entry
         );
-        self.tell([reference("Secret", namespace, name)], "SecretInTheWay", &note);
+        self.telling.warn([reference("Secret", namespace, name)], "SecretInTheWay", &note);
         let of_source = self.in_the_way.entry(Arc::clone(&wanted.source)).or_insert((0, note));
         of_source.0 += 1;
     }
@@ -177,7 +147,7 @@ impl Report {
                 _ => format!("; and so it is in {} more namespaces", count - 1),
             };
             let object = reference("Secret", &self.options.namespace, &source);
-            self.tell([object], "SecretInTheWay", &format!("{example}{more}"));
+            self.telling.warn([object], "SecretInTheWay", &format!("{example}{more}"));
         }
     }
 
@@ -190,7 +160,7 @@ impl Report {
         let theirs = reference("Secret", namespace, name);
         let source = wanted.map(|wanted| &*wanted.source).unwrap_or_default();
         let ours = reference("Secret", &self.options.namespace, source);
-        self.tell([ours, theirs], "CopyContested", &note);
+        self.telling.warn([ours, theirs], "CopyContested", &note);
     }
 
     /// Tells how many contests there are.
@@ -232,15 +202,5 @@ impl Drop for Report {
         }
         self.metrics.copies.lag.set(0);
         self.metrics.copies.source_findings.set(0);
-    }
-}
-
-fn reference(kind: &str, namespace: &str, name: &str) -> ObjectReference {
-    ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some(kind.to_owned()),
-        namespace: Some(namespace.to_owned()),
-        name: Some(name.to_owned()),
-        ..Default::default()
     }
 }

@@ -1,30 +1,48 @@
 //! Credentials of entries: what an entry has for a source that is no Secret of pull credentials is made into
 //! one, `pullpass-credential-ENTRY-MARK` in our own namespace. The copies take it from there.
+//!
+//! Data flows `state` (what is known) -> `plan` (what is wanted, `memo`) -> `write`, and for tokens
+//! `attempts` (when) -> `fetching` -> `state`.
 
-mod failing;
+mod attempts;
+mod fetching;
+mod heard;
+mod memo;
+mod plan;
 mod report;
 mod state;
+mod write;
+mod writes;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use futures::{FutureExt, Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::PostParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
-use self::failing::Failing;
+use self::fetching::Fetching;
+use self::heard::Heard;
+use self::plan::Plan;
 use self::report::Report;
-use self::state::{State, Step};
+use self::state::State;
+use self::write::carry_out;
+use self::writes::Writes;
 use crate::cluster::credential_secret::FIELD_MANAGER;
-use crate::cluster::single::{self, Seen, reason_of};
+use crate::cluster::single::{self, Seen};
 use crate::config::{self, CONFIG_KEY};
 use crate::controller::CopyOptions;
 use crate::controller::relisted::relisted;
-use crate::controller::request::{RequestError, bounded, exactly};
+use crate::controller::told;
+use crate::server::Liveness;
 use crate::telemetry::Metrics;
+use crate::tokens::Tokens;
+
+/// While tokens are wanted, the clock is looked at so often: it may be set, and a machine may sleep.
+const LOOK: Duration = Duration::from_secs(30);
 
 enum Input {
     Config(Seen<ConfigMap>),
@@ -32,45 +50,88 @@ enum Input {
 }
 
 /// Makes credentials until it is dropped.
-pub async fn run(client: Client, options: CopyOptions, metrics: Arc<Metrics>) {
+pub async fn run(
+    client: Client,
+    options: CopyOptions,
+    tokens: Tokens,
+    clock: fn() -> SystemTime,
+    (metrics, liveness): (Arc<Metrics>, Liveness),
+) {
+    let (report, told) = Report::new(&options, metrics);
+    let fetching = Fetching::new(tokens, clock);
+    tokio::select! {
+        () = look_after(client.clone(), &options, report, (fetching, liveness)) => {}
+        () = told::publish(client, FIELD_MANAGER, "Credential", told) => {}
+    }
+}
+
+async fn look_after(
+    client: Client,
+    options: &CopyOptions,
+    mut report: Report,
+    (mut fetching, liveness): (Fetching, Liveness),
+) {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
-    let mut report = Report::new(client.clone(), &options, metrics);
-    let mut inputs = pin!(inputs(&client, &secrets, &options));
-    let mut state = State::default();
-    let mut failing = Failing::default();
+    let heard = Heard::new(liveness);
+    let inputs = inputs(&client, &secrets, options).inspect(|input| heard.of(input));
+    let mut inputs = pin!(inputs);
+    let (mut state, mut writes) = (State::default(), Writes::default());
     loop {
-        let is_due = async {
-            match failing.earliest().filter(|_| state.is_known()) {
+        // All that is there already, before the look at all of it.
+        while let Some(Some(input)) = inputs.next().now_or_never() {
+            take(&mut state, &report, input);
+        }
+        let mut wake = None;
+        if let Some(plan) = state.plan() {
+            let next = fetching.begin(&plan.tokens);
+            report.planned(&plan, &fetching);
+            carry_out_due(&secrets, &plan, &mut state, &mut writes, &mut report).await;
+            let look = Instant::now() + LOOK;
+            wake = next.map(|pause| Instant::now() + pause).map(|at| at.min(look));
+            wake = wake.into_iter().chain(writes.earliest(&plan)).min();
+        }
+        let woken = async {
+            match wake {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             Some(input) = inputs.next() => take(&mut state, &report, input),
-            () = is_due => {}
+            (request, fetched) = fetching.next() => match fetched {
+                Ok(held) => {
+                    Report::fetched(&request, &held);
+                    state.set_token(held);
+                }
+                Err(failure) => report.not_fetched(&request, &failure),
+            },
+            () = woken => {}
         }
-        // All that is there already, before the look at all of it.
-        while let Some(Some(input)) = inputs.next().now_or_never() {
-            take(&mut state, &report, input);
-        }
-        let Some(plan) = state.plan() else { continue };
-        report.planned(&plan).await;
-        failing.keep_only(&plan);
-        for step in plan.steps {
-            let name = step.name().to_owned();
-            if !failing.is_due(&name) {
-                continue;
+    }
+}
+
+/// Steps that failed, or that somebody keeps undoing, have to wait.
+async fn carry_out_due(
+    secrets: &Api<Secret>,
+    plan: &Plan,
+    state: &mut State,
+    writes: &mut Writes,
+    report: &mut Report,
+) {
+    writes.forget_calm();
+    for step in plan.steps.iter().filter(|step| writes.is_due(step.name())).collect::<Vec<_>>() {
+        let name = step.name();
+        match carry_out(secrets, step).await {
+            Ok(done) => {
+                report.done(&done);
+                if writes.done(name) {
+                    report.contested(name);
+                }
+                done.into_state(state);
             }
-            match carry_out(&secrets, step).await {
-                Ok(done) => {
-                    failing.over(&name);
-                    report.done(&done);
-                    done.into_state(&mut state);
-                }
-                Err(error) => {
-                    failing.again(&name);
-                    report.failed(&error);
-                }
+            Err(error) => {
+                writes.failed(name);
+                report.failed(&error);
             }
         }
     }
@@ -102,7 +163,7 @@ fn take(state: &mut State, report: &Report, input: Input) {
         }
         Input::Config(Seen::Absent) => {}
         Input::Config(Seen::Failed(error)) => {
-            report.watch_failed("the configuration", &reason_of(&error));
+            report.watch_failed("the configuration", &single::reason_of(&error));
         }
         Input::Secret(Ok(watcher::Event::Init)) => state.begin_list(),
         Input::Secret(Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret))) => {
@@ -112,59 +173,6 @@ fn take(state: &mut State, report: &Report, input: Input) {
         Input::Secret(Ok(watcher::Event::Delete(secret))) => {
             state.remove_secret(&secret.metadata.name.unwrap_or_default());
         }
-        Input::Secret(Err(error)) => report.watch_failed("Secrets", &reason_of(&error)),
-    }
-}
-
-/// What was done, and what there is since then.
-enum Done {
-    Created(Box<Secret>),
-    Updated(Box<Secret>),
-    Deleted(String),
-    Ending(Box<Secret>),
-}
-
-impl Done {
-    fn into_state(self, state: &mut State) {
-        match self {
-            Self::Created(secret) | Self::Updated(secret) | Self::Ending(secret) => {
-                state.set_secret(*secret);
-            }
-            Self::Deleted(name) => state.remove_secret(&name),
-        }
-    }
-}
-
-async fn carry_out(secrets: &Api<Secret>, step: Step) -> Result<Done, RequestError> {
-    let object = |name: Option<&String>| format!("Secret {}", name.map_or("", String::as_str));
-    let params =
-        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match step {
-        Step::Create(secret) => {
-            let object = object(secret.metadata.name.as_ref());
-            let made = bounded("create", &object, secrets.create(&params, &secret)).await?;
-            Ok(Done::Created(made.into()))
-        }
-        Step::Update(secret) => {
-            let name = secret.metadata.name.clone().unwrap_or_default();
-            let object = object(Some(&name));
-            let made = bounded("update", &object, secrets.replace(&name, &params, &secret)).await?;
-            Ok(Done::Updated(made.into()))
-        }
-        Step::Delete(metadata) => {
-            let name = metadata.name.clone().unwrap_or_default();
-            let object = object(Some(&name));
-            let params = exactly(&metadata);
-            match bounded("delete", &object, secrets.delete(&name, &params)).await {
-                Ok(answer) => {
-                    let ending =
-                        answer.left().filter(|it| it.metadata.deletion_timestamp.is_some());
-                    // A finalizer may hold it.
-                    Ok(ending.map_or(Done::Deleted(name), |secret| Done::Ending(secret.into())))
-                }
-                Err(RequestError::Refused { code: 404, .. }) => Ok(Done::Deleted(name)),
-                Err(error) => Err(error),
-            }
-        }
+        Input::Secret(Err(error)) => report.watch_failed("Secrets", &single::reason_of(&error)),
     }
 }

@@ -1,59 +1,72 @@
-//! What is known of the table and of the Secrets of our own namespace, and what is to be done. No I/O.
+//! What is known of the table, of the Secrets of our own namespace and of tokens. No I/O.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::core::ObjectMeta;
 
-use crate::cluster::credential_secret as managed;
-use crate::config::{Config, Entry, SecretKey};
-use crate::sources::{Wanted, made};
+use super::memo::Memo;
+use super::plan::{Plan, plan};
+use crate::cluster::credential_secret::{self as managed, Stamp};
+use crate::config::Config;
 
 /// What is known.
 #[derive(Default)]
 pub struct State {
     config: Option<Arc<Config>>,
-    secrets: HashMap<String, Secret>,
+    secrets: Secrets,
     /// Of a list that is being told.
     listed: HashSet<String>,
     are_secrets_known: bool,
+    /// By the mark of what they were fetched with.
+    fetched: HashMap<String, Held>,
+    memo: Memo,
 }
 
-/// Something to be done.
-#[derive(Debug)]
-pub enum Step {
-    /// The Secret is made.
-    Create(Box<Secret>),
-    /// It is given another content.
-    Update(Box<Secret>),
-    /// It is deleted: no entry has it any more, or it has to be made anew.
-    Delete(Box<ObjectMeta>),
+/// A token that there is.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// What it was fetched with, and how long it is good.
+    pub stamp: Stamp,
+    /// The docker config that it is in.
+    pub content: Arc<[u8]>,
 }
 
-impl Step {
-    /// The name of the Secret.
-    pub fn name(&self) -> &str {
-        let name = match self {
-            Self::Create(secret) | Self::Update(secret) => &secret.metadata.name,
-            Self::Delete(metadata) => &metadata.name,
-        };
-        name.as_deref().unwrap_or_default()
+/// The Secrets of our own namespace, each with the number of its last change.
+#[derive(Default)]
+pub struct Secrets {
+    all: HashMap<String, (u64, Secret)>,
+    changes: u64,
+}
+
+impl Secrets {
+    /// One by its name.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.all.get(name).map(|(_, secret)| secret)
     }
-}
 
-/// All that is to be done, and why the rest cannot be.
-#[derive(Debug, Default)]
-pub struct Plan {
-    /// In this order.
-    pub steps: Vec<Step>,
-    /// By entry, why its credential cannot be made. The last good one stays.
-    pub broken: BTreeMap<String, String>,
-    /// By the name of the Secret, the entry that it is in the way of.
-    pub in_the_way: BTreeMap<String, String>,
-    /// How many entries have a credential that is made.
-    pub wanted: usize,
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
+        self.all.values().map(|(_, secret)| secret)
+    }
+
+    /// Another one with each change.
+    pub fn revision(&self, name: &str) -> Option<u64> {
+        self.all.get(name).map(|(revision, _)| *revision)
+    }
+
+    /// Those of ours that hold the credentials of entries.
+    pub fn of_ours(&self) -> impl Iterator<Item = &Secret> {
+        self.iter().filter(|secret| {
+            managed::has_our_name(&secret.name_any()) && managed::is_ours(&secret.metadata)
+        })
+    }
+
+    fn set(&mut self, secret: Secret) {
+        self.changes += 1;
+        self.all.insert(secret.name_any(), (self.changes, secret));
+    }
 }
 
 impl State {
@@ -70,81 +83,33 @@ impl State {
 
     /// A Secret as it is, or as a list has it.
     pub fn set_secret(&mut self, secret: Secret) {
-        let name = secret.name_any();
-        self.listed.insert(name.clone());
-        self.secrets.insert(name, secret);
+        self.listed.insert(secret.name_any());
+        self.secrets.set(secret);
     }
 
     /// The list is complete.
     pub fn end_list(&mut self) {
         let listed = std::mem::take(&mut self.listed);
-        self.secrets.retain(|name, _| listed.contains(name));
+        self.secrets.all.retain(|name, _| listed.contains(name));
         self.are_secrets_known = true;
     }
 
     /// A Secret is gone.
     pub fn remove_secret(&mut self, name: &str) {
-        self.secrets.remove(name);
+        self.secrets.all.remove(name);
     }
 
-    /// Whether all is known: what is not would look as if it were gone.
-    pub fn is_known(&self) -> bool {
-        self.config.is_some() && self.are_secrets_known
+    /// A token was fetched.
+    pub fn set_token(&mut self, held: Held) {
+        self.fetched.insert(held.stamp.made_from.clone(), held);
     }
 
     /// What is to be done; none before all is known, for what is not would look as if it were gone.
-    pub fn plan(&self) -> Option<Plan> {
+    pub fn plan(&mut self) -> Option<Plan> {
         let config = self.config.as_ref().filter(|_| self.are_secrets_known)?;
-        let mut plan = Plan::default();
-        let mut kept = HashSet::new();
-        for entry in config.entries() {
-            let Some(source) = &entry.source else { continue };
-            let Some(made) = made(entry, |key| self.value(key)) else { continue };
-            plan.wanted += 1;
-            kept.insert(&*source.secret);
-            match made {
-                Ok(Wanted::Content(content)) => {
-                    self.plan_entry(entry, &source.secret, &content, &mut plan);
-                }
-                Ok(Wanted::Token(_)) => {}
-                Err(reason) => {
-                    plan.broken.insert(entry.name.to_string(), reason);
-                }
-            }
-        }
-        let ours = self.secrets.values().filter(|secret| managed::is_ours(&secret.metadata));
-        let unused = ours.filter(|secret| {
-            let name = secret.name_any();
-            let is_ending = secret.metadata.deletion_timestamp.is_some();
-            managed::has_our_name(&name) && !kept.contains(&*name) && !is_ending
-        });
-        plan.steps.extend(unused.map(|secret| Step::Delete(secret.metadata.clone().into())));
+        let plan = plan(config, &self.secrets, &self.fetched, &mut self.memo);
+        self.fetched.retain(|mark, _| plan.tokens.contains_key(mark));
         Some(plan)
-    }
-
-    fn plan_entry(&self, entry: &Entry, name: &str, content: &[u8], plan: &mut Plan) {
-        let found = self.secrets.get(name);
-        let step = match found {
-            None => Step::Create(managed::filled(None, name, &entry.name, content).into()),
-            Some(secret) if !managed::is_ours(&secret.metadata) => {
-                plan.in_the_way.insert(name.to_owned(), entry.name.to_string());
-                return;
-            }
-            // Somebody's finalizer holds it: it is made anew once it is gone.
-            Some(secret) if secret.metadata.deletion_timestamp.is_some() => return,
-            Some(secret) if managed::holds(secret, &entry.name, content) => return,
-            // Made anew at the next look.
-            Some(secret) if !managed::is_changeable(secret) => {
-                Step::Delete(secret.metadata.clone().into())
-            }
-            Some(_) => Step::Update(managed::filled(found, name, &entry.name, content).into()),
-        };
-        plan.steps.push(step);
-    }
-
-    fn value(&self, key: &SecretKey) -> Option<&[u8]> {
-        let secret = self.secrets.get(&*key.secret)?;
-        secret.data.as_ref()?.get(&*key.key).map(|value| value.0.as_slice())
     }
 }
 
@@ -152,7 +117,10 @@ impl State {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::controller::credentials::plan::Step;
+    use crate::tokens::Life;
     use serde_json::{Value, json};
+    use std::time::{Duration, SystemTime};
 
     const TABLE: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['quay.io/*'], namespaces: {names: [x]}, source: {basic: {registry: quay.io, username: u, passwordFrom: {secret: s, key: t}}}}\n- {name: b, images: ['gcr.io/*'], namespaces: {names: [x]}, source: {secret: s}}\n";
 
@@ -270,5 +238,97 @@ mod tests {
         let plan = state.plan().unwrap();
         assert!(plan.broken.contains_key("a"), "{plan:?}");
         assert_eq!(steps(Some(plan)), one("delete"), "nobody who is granted now gets it");
+    }
+
+    const TOKENS: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['r.azurecr.io/*'], namespaces: {names: [x]}, source: &s {acr: {registries: [r.azurecr.io], tenantId: example.com, clientId: 11111111-2222-3333-4444-555555555555, clientSecretFrom: {secret: s, key: t}}}}\n- {name: b, images: ['r.azurecr.io/b/*'], namespaces: {names: [y]}, source: *s}\n";
+
+    fn tokens() -> State {
+        let mut state = state(None);
+        state.set_config(config::parse(TOKENS).unwrap().config);
+        state
+    }
+
+    fn held(state: &mut State, hour: u64) -> Held {
+        let marks: Vec<String> = state.plan().unwrap().tokens.into_keys().collect();
+        let [made_from] = &marks[..] else { panic!("{marks:?}") };
+        let issued_at = SystemTime::UNIX_EPOCH + Duration::from_secs(hour * 3600);
+        let expires_at = issued_at + Duration::from_secs(3 * 3600);
+        let life = Life { issued_at, expires_at, is_assumed: false };
+        let content = format!("content {hour}").into_bytes().into();
+        Held { stamp: Stamp { made_from: made_from.clone(), life }, content }
+    }
+
+    /// The Secrets that the plan writes, as they are then stored.
+    fn written(plan: Plan) -> Vec<Secret> {
+        let manager = json!({"manager": managed::FIELD_MANAGER});
+        let steps = plan.steps.into_iter().map(|step| match step {
+            Step::Create(mut secret) | Step::Update(mut secret) => {
+                secret.metadata.managed_fields =
+                    serde_json::from_value(json!([manager.clone()])).unwrap();
+                *secret
+            }
+            Step::Delete(metadata) => panic!("{metadata:?}"),
+        });
+        steps.collect()
+    }
+
+    #[test]
+    fn one_token_serves_all_entries_that_ask_in_the_same_way() {
+        let mut state = tokens();
+        let plan = state.plan().unwrap();
+        assert!(plan.steps.is_empty() && plan.broken.is_empty(), "{plan:?}");
+        let wanted: Vec<_> = plan.tokens.values().map(|token| token.entries.len()).collect();
+        assert_eq!(wanted, [2], "one request for both");
+
+        let first = held(&mut state, 1);
+        state.set_token(first.clone());
+        let secrets = written(state.plan().unwrap());
+        assert_eq!(secrets.len(), 2);
+
+        // A new controller finds it in either of them, and gives it to the other.
+        let mut restarted = tokens();
+        restarted.set_secret(secrets[0].clone());
+        let plan = restarted.plan().unwrap();
+        assert_eq!(plan.tokens.values().next().unwrap().life(), Some(first.stamp.life));
+        let made = written(plan);
+        assert_eq!((made.len(), &made[0].data), (1, &secrets[1].data));
+
+        for secret in secrets {
+            state.set_secret(secret);
+        }
+        assert!(state.plan().unwrap().steps.is_empty());
+        let next = held(&mut state, 3);
+        state.set_token(next);
+        let secrets = written(state.plan().unwrap());
+        assert_eq!(secrets.len(), 2, "both are renewed in place");
+    }
+
+    #[test]
+    fn the_last_good_token_stays_when_what_it_was_fetched_with_changes() {
+        let mut state = tokens();
+        let first = held(&mut state, 1);
+        state.set_token(first);
+        for secret in written(state.plan().unwrap()) {
+            state.set_secret(secret);
+        }
+        state.set_secret(secret(json!({"metadata": {"name": "s"}, "data": {"t": "bmV3"}})));
+        let plan = state.plan().unwrap();
+        assert!(plan.steps.is_empty(), "{plan:?}");
+        assert_eq!(plan.tokens.values().next().unwrap().life(), None, "a new one is wanted");
+    }
+
+    #[test]
+    fn what_somebody_put_into_the_secret_is_no_token() {
+        let mut state = tokens();
+        let first = held(&mut state, 1);
+        state.set_token(first);
+        let mut edited = written(state.plan().unwrap()).remove(0);
+        edited.data =
+            Some([(".dockerconfigjson".to_owned(), k8s_openapi::ByteString(b"{}".into()))].into());
+        let mut restarted = tokens();
+        restarted.set_secret(edited.clone());
+        assert_eq!(restarted.plan().unwrap().tokens.values().next().unwrap().life(), None);
+        state.set_secret(edited);
+        assert_eq!(state.plan().unwrap().steps.len(), 2, "it is put right");
     }
 }

@@ -44,6 +44,22 @@ impl Coverage {
     }
 }
 
+impl Coverage {
+    /// Which images of the pattern have no credential, in words; none if all have one. Of `*` some may have none:
+    /// it is meant for other images too.
+    pub fn gap(&self, pattern: &Pattern) -> Option<String> {
+        let example = self.without().map(|image| format!(", such as {image}")).unwrap_or_default();
+        match self {
+            Self::Covered => None,
+            Self::Partly { .. } if pattern.parts().is_none() => None,
+            Self::Partly { .. } => {
+                Some(format!("not all images of the pattern `{pattern}`{example}"))
+            }
+            Self::Uncovered { .. } => Some(format!("no image of the pattern `{pattern}`{example}")),
+        }
+    }
+}
+
 /// How much more may be looked at.
 #[derive(Debug, Clone)]
 pub struct Steps(usize);

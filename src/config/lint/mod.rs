@@ -1,12 +1,16 @@
 //! Warnings: what is allowed, but seldom meant.
 
+mod coverage;
+
 use super::{
     compile::Config,
     entry::Entry,
     problem::{Place, Problem},
     schema::{Document, Registry},
     selector::Selector,
+    source::is_google_host,
 };
+use crate::credentials::Steps;
 use crate::image::{DOCKER_HUB, Pattern, PatternIndex, PatternParts, Scratch};
 use serde_saphyr::Spanned;
 use std::collections::HashMap;
@@ -17,6 +21,7 @@ type List = Spanned<Vec<Spanned<String>>>;
 pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let mut copies = HashMap::new();
+    let mut steps = Steps::new(coverage::MAX_STEPS);
     for (position, (registry, entry)) in
         document.registries.value.iter().zip(config.entries()).enumerate()
     {
@@ -35,6 +40,8 @@ pub fn lint(document: &Document, config: &Config) -> Vec<Problem> {
         }
         lint.trust_in_labels(registry);
         lint.copies_of_one_name(registry, &mut copies);
+        lint.tokens_of_google(registry);
+        lint.coverage(registry, &mut steps);
     }
     warnings.sort();
     warnings
@@ -143,6 +150,24 @@ impl Lint<'_> {
         match &written.value.secret {
             Some(secret) => self.warn(secret, "source.secret", reason, hint),
             None => self.warn(written, "source", reason, hint),
+        }
+    }
+
+    /// Whoever is asked for an image gets the token: it should be Google.
+    fn tokens_of_google(&mut self, registry: &Registry) {
+        let Some(gcp) = registry.source.as_ref().and_then(|source| source.value.gcp.as_ref())
+        else {
+            return;
+        };
+        for written in &gcp.value.registries.value {
+            if !is_google_host(&written.value) {
+                let reason = format!(
+                    "`{}` is no host of Artifact Registry, and is shown Google's credential",
+                    written.value
+                );
+                let hint = "write `LOCATION-docker.pkg.dev` or a host of gcr.io, unless this one is your own name for it".to_owned();
+                self.warn(written, "source.gcp.registries", reason, hint);
+            }
         }
     }
 
