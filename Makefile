@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak bench-copies bench-node build release control-plane node node-left-out registry certs docs completions man fmt lint deny audit \
+.PHONY: help run demo test soak bench-copies bench-node build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -24,7 +24,7 @@ demo: node control-plane registry ## Show Pullpass on a real node, started for i
 # The tests on a real node need root on Linux. Where that cannot be had, PULLPASS_SKIP_NODE=1 leaves them out.
 NODE := $(if $(filter 1,$(PULLPASS_SKIP_NODE)),node-left-out,node image)
 
-test: $(NODE) control-plane registry ## Run every test, those on a real control plane and a real node among them
+test: $(NODE) control-plane registry moto ## Run every test, those on a real control plane and a real node among them
 	$(CARGO) test --locked
 
 soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
@@ -55,6 +55,9 @@ node-left-out:
 
 registry: ## Find the programs of the test registry, or install Debian's: docker-registry, skopeo, apache2-utils
 	@tests/cluster/registry-programs --install
+
+moto: ## Install moto, the AWS of the tests, into the cache, once (root: installs Debian's python3-venv if missing)
+	@echo "moto: $$(tests/tokens/build --install)"
 
 certs: build ## Make a CA and serving certificate under certs/, for the overlay given-certificate (FORCE=1: replace what is there)
 	target/debug/pullpass certs --out certs $(if $(FORCE),--force) $(foreach name,$(CERT_NAMES),--dns $(name))

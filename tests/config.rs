@@ -65,10 +65,10 @@ registries:
     .unwrap();
     assert_eq!((parsed.config.mode, parsed.config.scope), (Mode::Observe, Scope::OptIn));
     let [first, second] = parsed.config.entries() else { panic!("two entries") };
-    assert_eq!(first.pull_secrets, ["my-project-pull".into()]);
+    assert_eq!(first.pull_secrets, [Box::<str>::from("my-project-pull")]);
     let source = first.source.as_ref().unwrap();
     assert_eq!((&*source.secret, source.on_removal), ("my-project-pull", OnRemoval::Retain));
-    assert_eq!(second.pull_secrets, ["b".into()], "the entry's name by default");
+    assert_eq!(second.pull_secrets, [Box::<str>::from("b")], "the entry's name by default");
     assert!(second.source.is_none() && second.except_images.is_empty());
 }
 
@@ -154,6 +154,94 @@ fn fault_49_tokens_of_azure_go_to_no_other_host(#[case] registry: &str) {
     assert!(error.contains("registries[0].source.acr.registries (entry `a`): "), "{error}");
 }
 
+/// Tokens of Amazon ECR: who asks, and for which hosts.
+#[rstest]
+#[case::accounts(
+    "accounts: ['012345678901', '210987654321'], region: eu-central-1",
+    &[
+        "012345678901.dkr.ecr.eu-central-1.amazonaws.com", "012345678901.dkr-ecr.eu-central-1.on.aws",
+        "210987654321.dkr.ecr.eu-central-1.amazonaws.com", "210987654321.dkr-ecr.eu-central-1.on.aws",
+    ],
+)]
+#[case::fips(
+    "accounts: ['012345678901'], region: us-gov-west-1, fips: true",
+    &[
+        "012345678901.dkr.ecr.us-gov-west-1.amazonaws.com", "012345678901.dkr-ecr.us-gov-west-1.on.aws",
+        "012345678901.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "012345678901.dkr-ecr-fips.us-gov-west-1.on.aws",
+    ],
+)]
+#[case::china(
+    "accounts: ['012345678901'], region: cn-northwest-1",
+    &[
+        "012345678901.dkr.ecr.cn-northwest-1.amazonaws.com.cn",
+        "012345678901.dkr-ecr.cn-northwest-1.on.amazonwebservices.com.cn",
+    ],
+)]
+#[case::europe(
+    "accounts: ['012345678901'], region: eusc-de-east-1",
+    &[
+        "012345678901.dkr.ecr.eusc-de-east-1.amazonaws.eu",
+        "012345678901.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu",
+    ],
+)]
+#[case::public("public: true", &["public.ecr.aws"])]
+#[case::role(
+    "public: true, roleArn: 'arn:aws-cn:iam::012345678901:role/path/pull', externalId: my-cluster",
+    &["public.ecr.aws"],
+)]
+fn registries_of_ecr(#[case] ecr: &str, #[case] registries: &[&str]) {
+    let text = of_ecr(ecr);
+    let parsed = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let source = parsed.config.entries()[0].source.clone().unwrap();
+    let Some(Made::Token(token)) = source.made else { panic!("{source:?}") };
+    assert_eq!(token.registries(), registries);
+    assert!(token.keys().is_empty(), "by the identity of the controller");
+}
+
+#[rstest]
+#[case::nothing("", "private registries are those of accounts in a region")]
+#[case::no_region("accounts: ['012345678901']", "write `accounts` and `region`")]
+#[case::no_accounts("accounts: [], region: eu-west-1", "write `accounts` and `region`")]
+#[case::short("accounts: ['12345'], region: eu-west-1", "`12345` is not 12 digits")]
+#[case::letters("accounts: ['01234567890a'], region: eu-west-1", "is not 12 digits")]
+#[case::a_zone(
+    "accounts: ['012345678901'], region: eu-west-1a",
+    "`eu-west-1a` is not the name of a region"
+)]
+#[case::a_host("accounts: ['012345678901'], region: evil.example", "is not the name of a region")]
+#[case::capitals("accounts: ['012345678901'], region: EU-west-1", "is not the name of a region")]
+#[case::both("public: true, region: us-east-1", "ECR Public has neither accounts nor regions")]
+#[case::half_a_key(
+    "public: true, accessKeyIdFrom: {secret: aws, key: id}",
+    "write both `accessKeyIdFrom` and `secretAccessKeyFrom`"
+)]
+#[case::a_user(
+    "public: true, roleArn: 'arn:aws:iam::012345678901:user/me'",
+    "is not the ARN of a role"
+)]
+#[case::a_name("public: true, roleArn: pull", "`pull` is not the ARN of a role")]
+#[case::id_alone("public: true, externalId: my-cluster", "it has a meaning only with `roleArn`")]
+#[case::bad_id(
+    "public: true, roleArn: 'arn:aws:iam::012345678901:role/pull', externalId: 'my cluster'",
+    "`my cluster` is no external ID"
+)]
+#[case::short_id(
+    "public: true, roleArn: 'arn:aws:iam::012345678901:role/pull', externalId: x",
+    "write 2 to 1224 letters"
+)]
+#[case::an_endpoint("public: true, endpoint: 'https://evil.example'", "endpoint")]
+fn settings_of_ecr_that_are_refused(#[case] ecr: &str, #[case] told: &str) {
+    let text = of_ecr(ecr);
+    let error = parse(&text).err().unwrap_or_else(|| panic!("{text} is taken"));
+    assert!(error.to_string().contains(told), "{error}");
+}
+
+fn of_ecr(ecr: &str) -> String {
+    format!(
+        "{HEAD}- {{name: a, images: [public.ecr.aws/*], namespaces: {{names: [x]}}, source: {{ecr: {{{ecr}}}}}}}\n"
+    )
+}
+
 /// What was made from other settings is never what an entry grants.
 #[test]
 fn other_settings_make_another_secret() {
@@ -224,7 +312,7 @@ fn spellings(#[case] yaml: &str) {
     assert_eq!(config.entries().len(), 1);
     assert_eq!(&*config.entries()[0].name, "a");
     assert_eq!(config.entries()[0].images[0].as_str(), "gcr.io/a/*");
-    assert_eq!(config.entries()[0].pull_secrets, ["a".into()]);
+    assert_eq!(config.entries()[0].pull_secrets, [Box::<str>::from("a")]);
 }
 
 #[rstest]

@@ -166,6 +166,11 @@ impl Answer {
         Failure { reason, message, retry_after: self.retry_after() }
     }
 
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
         let pause = match text.parse() {

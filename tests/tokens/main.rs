@@ -8,4 +8,11 @@
 )]
 
 mod acr;
+mod ecr;
+#[path = "../cluster/eventually.rs"]
+mod eventually;
 mod gcp;
+#[path = "../cluster/ports.rs"]
+mod ports;
+#[path = "../cluster/supervised.rs"]
+mod supervised;

@@ -49,10 +49,7 @@ impl Ecr {
         let EcrRegistry::Private { accounts, region, fips } = &self.registry else {
             return vec!["public.ecr.aws".to_owned()];
         };
-        let (domain, dual_stack) = match region.starts_with("cn-") {
-            true => ("amazonaws.com.cn", "on.amazonwebservices.com.cn"),
-            false => ("amazonaws.com", "on.aws"),
-        };
+        let (domain, dual_stack) = domains(region);
         let mut hosts = Vec::new();
         for account in accounts {
             for suffix in if *fips { &["", "-fips"][..] } else { &[""] } {
@@ -99,6 +96,11 @@ impl Check<'_> {
             let reason = "it has a meaning only with `roleArn`".to_owned();
             self.problem(id, "source.ecr.externalId", reason, "remove it, or add `roleArn`");
         }
+        if let Some(id) = written.external_id.as_ref().filter(|id| !is_external_id(&id.value)) {
+            let reason = format!("`{}` is no external ID", names::shortened(&id.value));
+            let hint = "write 2 to 1224 letters, digits and characters of `+=,.@:/-_`";
+            self.problem(id, "source.ecr.externalId", reason, hint);
+        }
         let text = |value: &Option<Spanned<String>>| {
             value.as_ref().map(|value| value.value.as_str().into())
         };
@@ -143,6 +145,15 @@ impl Check<'_> {
     }
 }
 
+/// Those of a region's partition, for IPv4 and for both.
+fn domains(region: &str) -> (&'static str, &'static str) {
+    match region.split('-').next() {
+        Some("cn") => ("amazonaws.com.cn", "on.amazonwebservices.com.cn"),
+        Some("eusc") => ("amazonaws.eu", "on.amazonwebservices.eu"),
+        _ => ("amazonaws.com", "on.aws"),
+    }
+}
+
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -156,6 +167,11 @@ fn is_region(text: &str) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_external_id(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@:/-_".contains(c);
+    (2..=1224).contains(&text.len()) && text.chars().all(is_allowed)
 }
 
 fn is_role(text: &str) -> bool {
