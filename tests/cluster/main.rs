@@ -91,6 +91,8 @@ mod leader_election;
 mod made_credentials;
 mod managed_faults;
 mod migration;
+#[path = "../tokens/ecr/moto.rs"]
+mod moto;
 mod mountable_secrets;
 mod mounted_files;
 mod no_api_calls;

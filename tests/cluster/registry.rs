@@ -124,10 +124,27 @@ impl Registry {
 
     /// The same from this repository, to which the image was pushed.
     pub fn pull_from(&self, docker_config: &[u8], repository: &str) -> Result<(), String> {
+        self.pull_by(docker_config, &self.reference(repository), &[])
+    }
+
+    /// Pulls the image under another name of the registry, of port 80, with this docker config: the registry is
+    /// asked as a proxy would be, so that the name need not be known.
+    pub fn pull_as(&self, host: &str, docker_config: &[u8]) -> Result<(), String> {
+        let proxy = format!("http://{}", self.host());
+        let proxies = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, proxy.as_str()));
+        self.pull_by(docker_config, &format!("docker://{host}/{REPOSITORY}:1"), &proxies)
+    }
+
+    fn pull_by(
+        &self,
+        docker_config: &[u8],
+        from: &str,
+        proxies: &[(&str, &str)],
+    ) -> Result<(), String> {
         let pulled = self.at("pulled");
         let _ = fs::remove_dir_all(&pulled);
         let to = format!("dir:{}", pulled.display());
-        self.copy(docker_config, "--src-tls-verify=false", &self.reference(repository), &to)?;
+        self.run_skopeo(docker_config, "--src-tls-verify=false", [from, &to], proxies)?;
         let layer = fs::read(pulled.join(self.image.layer_digest()));
         let layer = layer.unwrap_or_else(|error| panic!("the pulled layer: {error}"));
         assert_eq!(layer, self.image.layer(), "the pulled layer is the one that was pushed");
@@ -146,11 +163,17 @@ impl Registry {
         let from = format!("oci:{}", self.at("image").display());
         let config = docker_config_of(&self.host(), &self.user, password);
         let to = self.reference(repository);
-        self.copy(config.as_bytes(), "--dest-tls-verify=false", &from, &to)
+        self.run_skopeo(config.as_bytes(), "--dest-tls-verify=false", [&from, &to], &[])
             .unwrap_or_else(|error| panic!("pushing the image to {repository}: {error}"));
     }
 
-    fn copy(&self, config: &[u8], plain: &str, from: &str, to: &str) -> Result<(), String> {
+    fn run_skopeo(
+        &self,
+        config: &[u8],
+        plain: &str,
+        [from, to]: [&str; 2],
+        proxies: &[(&str, &str)],
+    ) -> Result<(), String> {
         let authfile = self.at("auth.json");
         fs::write(&authfile, config).expect("the docker config is written");
         let output = Command::new(programs::of_registry("skopeo"))
@@ -161,6 +184,7 @@ impl Registry {
             .env("HOME", self.folder.path())
             .env_remove("XDG_RUNTIME_DIR")
             .env_remove("DOCKER_CONFIG")
+            .envs(proxies.iter().copied())
             .output()
             .unwrap_or_else(|error| panic!("skopeo: {error}"));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

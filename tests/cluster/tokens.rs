@@ -27,8 +27,10 @@ use crate::{
     copying::{Copying, data},
     docker_config::docker_config_of,
     eventually::eventually,
+    forwarder::Forwarder,
     issuer::Issuer,
     managed::SOON,
+    moto::{ACCOUNT, Moto},
     oci_layout::Content,
     registry::{Auth, Registry},
 };
@@ -127,7 +129,10 @@ fn clock() -> SystemTime {
 }
 
 /// The loops of the controller that tokens go through.
-async fn controller(cluster: &Cluster, issuer: &Issuer) -> (JoinHandle<()>, Arc<Metrics>) {
+async fn controller(
+    cluster: &Cluster,
+    (issuer, url): (Endpoint, &str),
+) -> (JoinHandle<()>, Arc<Metrics>) {
     let client = cluster.controllers_client().await;
     let options = CopyOptions {
         namespace: SYSTEM_NAMESPACE.into(),
@@ -135,8 +140,8 @@ async fn controller(cluster: &Cluster, issuer: &Issuer) -> (JoinHandle<()>, Arc<
         shared_grace: Duration::ZERO,
     };
     let metrics = Arc::new(Metrics::new("0.0.0", Component::Controller));
-    let at = issuer.url().parse().expect("it is a URL");
-    let endpoints: Endpoints = [(Endpoint::GcpMetadata, at)].into_iter().collect();
+    let at = url.parse().expect("it is a URL");
+    let endpoints: Endpoints = [(issuer, at)].into_iter().collect();
     let tokens = Tokens::new(endpoints, b"").expect("there is no authority to refuse");
     let observed = (Arc::clone(&metrics), Liveness::new());
     let of_copies = (Arc::clone(&metrics), Liveness::new());
@@ -157,7 +162,7 @@ async fn fault_48_a_token_is_renewed_in_place_and_the_last_good_one_outlasts_its
     cluster.apply_rights_to_copy().await;
     cluster.configure(&table(&registry.host())).await.expect_success();
     let team = cluster.namespace("team").create().await;
-    let (work, metrics) = controller(&cluster, &issuer).await;
+    let (work, metrics) = controller(&cluster, (Endpoint::GcpMetadata, &issuer.url())).await;
     let copies: Api<Secret> = Api::namespaced(cluster.client(), &team.name);
     let opens = async |what: &str| {
         eventually(what, SOON, async || {
@@ -196,6 +201,56 @@ async fn fault_48_a_token_is_renewed_in_place_and_the_last_good_one_outlasts_its
     wake(&cluster).await;
     let back = opens("a copy with a token of the issuer that is back").await;
     assert_eq!(back.uid(), first.uid());
+    work.abort();
+}
+
+const ECR: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- name: a\n  images: [123456789012.dkr.ecr.eu-central-1.amazonaws.com/*]\n  namespaces: {names: [team-*]}\n  source: {ecr: {accounts: ['123456789012'], region: eu-central-1, accessKeyIdFrom: {secret: aws, key: id}, secretAccessKeyFrom: {secret: aws, key: secret}}}\n";
+
+#[tokio::test]
+async fn a_token_of_ecr_opens_the_registry_under_the_name_of_ecr_and_is_renewed_in_place() {
+    let host = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
+    let other_account = "210987654321";
+    // As moto makes them.
+    let token = |account: &str| format!("{account}-auth-token");
+    let hello = Content { name: "hello", bytes: b"hello from the registry\n", config: json!({}) };
+    let first_token = token(ACCOUNT);
+    let registry = Registry::start_for(&Auth::User("AWS", &first_token), &hello).await;
+    let (moto, next) = (Moto::start().await, Moto::of_account(other_account).await);
+    let port = |moto: &Moto| moto.url.rsplit_once(':').unwrap().1.parse().unwrap();
+    let aws = Forwarder::to(&[port(&moto)]).await;
+    let cluster = Cluster::exclusive().await;
+    cluster.apply_default_overlay(1).await;
+    cluster.apply_rights_to_copy().await;
+    cluster.configure(ECR).await.expect_success();
+    let key = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "aws", "namespace": SYSTEM_NAMESPACE},
+        "stringData": {"id": "AKIAIOSFODNN7EXAMPLE", "secret": "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"},
+    });
+    cluster.apply(&key).await;
+    let team = cluster.namespace("team").create().await;
+    let url = format!("http://127.0.0.1:{}", aws.port());
+    let (work, _) = controller(&cluster, (Endpoint::Ecr, &url)).await;
+    let copies: Api<Secret> = Api::namespaced(cluster.client(), &team.name);
+    let opens = async |what: &str| {
+        eventually(what, SOON, async || {
+            let copy = copies.get("a").await.map_err(|error| error.to_string())?;
+            registry.pull_as(host, data(&copy)).map(|()| copy)
+        })
+        .await
+    };
+    let first = opens("a copy that opens the registry").await;
+    // It says that its tokens ended in 2015.
+    cluster.told(&["pullpass-system", "TokenExpiryAssumed", "pullpass", "the entry a"]).await;
+
+    aws.direct_to(&[port(&next)]);
+    registry.change_password(&token(other_account));
+    AHEAD.fetch_add(45 * 60, Ordering::SeqCst);
+    wake(&cluster).await;
+    let second = opens("a copy with the next token").await;
+
+    assert_eq!(first.uid(), second.uid(), "in place");
+    let refusal = registry.pull_as(host, data(&first)).expect_err("the first one is over");
+    assert!(refusal.contains("authentication required"), "{refusal}");
     work.abort();
 }
 

@@ -210,8 +210,7 @@ mod tests {
         let second = Duration::from_secs(1);
         prop_oneof![
             (0_u64..50_000).prop_map(|seconds| Ok(Expiry::After(Duration::from_secs(seconds)))),
-            any::<u64>()
-                .prop_map(move |life| Ok(Expiry::After(second.saturating_mul(life as u32)))),
+            any::<u32>().prop_map(move |life| Ok(Expiry::After(second.saturating_mul(life)))),
             Just(Ok(Expiry::At(SystemTime::UNIX_EPOCH))),
             Just(Ok(Expiry::Unknown)),
             proptest::option::of(0_u64..100_000).prop_map(Err),

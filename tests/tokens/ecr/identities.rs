@@ -7,8 +7,9 @@ use rstest::rstest;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
+use super::accounts::ROLE;
 use super::aws::{Answer, Aws};
-use super::{Fetch, PRIVATE, ROLE, logins};
+use super::{Fetch, PRIVATE, logins};
 
 fn given() -> Answer {
     Answer::token("password", &json!(1_798_761_600))

@@ -1,6 +1,7 @@
 //! Amazon ECR: against moto, which verifies signatures and policies as AWS does, and against a server of our
 //! own for all that must be seen of a request.
 
+mod accounts;
 mod aws;
 mod identities;
 mod instance;
@@ -22,7 +23,6 @@ use pullpass::tokens::{Endpoint, Endpoints, Environment, Failure, Token, Tokens}
 const KEY: &str =
     "accessKeyIdFrom: {secret: aws, key: id}, secretAccessKeyFrom: {secret: aws, key: secret}";
 const PRIVATE: &str = "accounts: ['123456789012'], region: eu-central-1";
-const ROLE: &str = "arn:aws:iam::123456789012:role/pull";
 
 /// What is fetched, where, and by whom.
 #[derive(Default)]

@@ -1,20 +1,19 @@
-//! moto: ECR, STS and IAM of an AWS of its own on loopback. Once told to, it takes only requests that are
-//! signed by a key that it knows and allowed by its policies.
+//! moto: ECR, STS and IAM of an AWS of its own on loopback.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::ROLE;
 use crate::eventually::eventually;
 use crate::ports;
 use crate::supervised::{Program, Supervised};
 
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tokens/build");
 const MAIN: &str = "import sys; from moto.server import main; main(sys.argv[1:])";
+/// Whose requests they are, if nobody says otherwise.
+pub const ACCOUNT: &str = "123456789012";
 const START: Duration = Duration::from_secs(60);
 
 /// The running moto. Dropping it ends it.
@@ -25,24 +24,25 @@ pub struct Moto {
     _folder: TempDir,
 }
 
-/// An access key of a user.
-pub struct Key {
-    /// Its ID.
-    pub id: String,
-    /// Its secret.
-    pub secret: String,
-}
-
 impl Moto {
     /// Starts one in which nobody is known.
     pub async fn start() -> Self {
+        Self::of_account(ACCOUNT).await
+    }
+
+    /// Starts one whose requests are those of this account, if nobody says otherwise. Its tokens follow from the
+    /// account.
+    pub async fn of_account(account: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = ports::free();
         let python = format!("{}/bin/python3", installed());
         let arguments = ["-c", MAIN, "-H", "127.0.0.1", "-p", &port.to_string()].map(Into::into);
         let process = Supervised::start(&Program {
             command: [python.into()].into_iter().chain(arguments).collect(),
-            environment: vec![("INITIAL_NO_AUTH_ACTION_COUNT".into(), "1000".into())],
+            environment: vec![
+                ("INITIAL_NO_AUTH_ACTION_COUNT".into(), "1000".into()),
+                ("MOTO_ACCOUNT_ID".into(), account.into()),
+            ],
             log: folder.path().join("log"),
             scratch: folder.path().join("scratch"),
             ..Program::default()
@@ -61,83 +61,10 @@ impl Moto {
         })
         .await;
     }
-
-    /// A user who is allowed these actions, by an access key.
-    pub async fn user(&self, name: &str, actions: &[&str]) -> Key {
-        self.iam(&[("Action", "CreateUser"), ("UserName", name)]).await;
-        if !actions.is_empty() {
-            let policy = allowing(actions);
-            let put = [
-                ("Action", "PutUserPolicy"),
-                ("UserName", name),
-                ("PolicyName", "own"),
-                ("PolicyDocument", &policy),
-            ];
-            self.iam(&put).await;
-        }
-        let xml = self.iam(&[("Action", "CreateAccessKey"), ("UserName", name)]).await;
-        Key { id: element(&xml, "AccessKeyId"), secret: element(&xml, "SecretAccessKey") }
-    }
-
-    /// The role [`ROLE`], which is allowed these actions and trusts the user `trusted` with `my-cluster`.
-    pub async fn role(&self, actions: &[&str]) {
-        let name = ROLE.rsplit('/').next().unwrap();
-        let trust = json!({
-            "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:user/trusted"},
-            "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "my-cluster"}},
-        });
-        let trust = json!({"Version": "2012-10-17", "Statement": [trust]}).to_string();
-        let create =
-            [("Action", "CreateRole"), ("RoleName", name), ("AssumeRolePolicyDocument", &*trust)];
-        self.iam(&create).await;
-        let policy = allowing(actions);
-        let put = [
-            ("Action", "PutRolePolicy"),
-            ("RoleName", name),
-            ("PolicyName", "own"),
-            ("PolicyDocument", &policy),
-        ];
-        self.iam(&put).await;
-    }
-
-    /// Verifies signatures and policies from now on, after this many requests more.
-    pub async fn verifies_after(&self, requests: u8) {
-        let request = client()
-            .post(format!("{}/moto-api/reset-auth", self.url))
-            .header("content-type", "text/plain")
-            .body(requests.to_string());
-        request.send().await.unwrap().error_for_status().unwrap();
-    }
-
-    /// Credentials of the role, as an agent gives them to whoever asks it.
-    pub async fn session(&self) -> Value {
-        let assume = [("Action", "AssumeRole"), ("RoleArn", ROLE), ("RoleSessionName", "agent")];
-        let xml = self.post("sts", &assume).await;
-        let of = |name| element(&xml, name);
-        json!({
-            "AccessKeyId": of("AccessKeyId"), "SecretAccessKey": of("SecretAccessKey"),
-            "Token": of("SessionToken"), "Expiration": of("Expiration"), "AccountId": "123456789012",
-        })
-    }
-
-    async fn iam(&self, form: &[(&str, &str)]) -> String {
-        self.post("iam", form).await
-    }
-
-    async fn post(&self, service: &str, form: &[(&str, &str)]) -> String {
-        let scope = format!("Credential=root/20260101/us-east-1/{service}/aws4_request");
-        let signature = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
-        let request = client().post(&self.url).header("authorization", signature).form(form);
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{form:?}: {status}: {text}");
-        text
-    }
 }
 
 /// One that is asked over plain HTTP alone, and by no proxy.
-fn client() -> reqwest::Client {
+pub fn client() -> reqwest::Client {
     let roots = rustls::RootCertStore::empty();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -146,17 +73,6 @@ fn client() -> reqwest::Client {
         .with_root_certificates(roots)
         .with_no_client_auth();
     reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().unwrap()
-}
-
-fn allowing(actions: &[&str]) -> String {
-    let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
-    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
-}
-
-/// The text of an element of XML.
-fn element(xml: &str, name: &str) -> String {
-    let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{xml}"));
-    rest.split_once('<').unwrap().0.to_owned()
 }
 
 /// The folder of the virtual environment. Installs moto if that was never done.

@@ -6,8 +6,9 @@ use std::process::Command;
 use pullpass::tokens::Reason;
 use serde_json::json;
 
+use super::accounts::ROLE;
 use super::aws::{Answer, Aws};
-use super::{Fetch, PRIVATE, ROLE};
+use super::{Fetch, PRIVATE};
 
 const AGENT: &str = "PULLPASS_TEST_AGENT";
 const CHILD: &str = "ecr::proxy::in_a_process_with_a_proxy";

@@ -5,8 +5,9 @@ use std::time::Duration;
 use pullpass::tokens::{Endpoint, Reason};
 use rstest::rstest;
 
+use super::accounts::ROLE;
 use super::aws::{Answer, Aws};
-use super::{Fetch, PRIVATE, ROLE};
+use super::{Fetch, PRIVATE};
 use crate::ports;
 
 const EXPIRED: &str = "Signature expired: 20261122T000000Z is now earlier than 20261122T001000Z";

@@ -7,8 +7,9 @@ use pullpass::tokens::Endpoint;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::accounts::ROLE;
 use super::aws::{Answer, Aws, encoded};
-use super::{Fetch, PRIVATE, ROLE};
+use super::{Fetch, PRIVATE};
 
 const SECRET: &str = "canary-of-the-access-key";
 const WEB_IDENTITY: &str = "canary.of.the.serviceaccount";

@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use pullpass::tokens::{Expiry, Reason};
 
+use super::accounts::ROLE;
 use super::aws::{Answer, Aws};
 use super::moto::Moto;
-use super::{Fetch, PRIVATE, ROLE, logins};
+use super::{Fetch, PRIVATE, logins};
 
 const ECR: &str = "ecr:GetAuthorizationToken";
 /// What moto gives to whoever is allowed it.
