@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::aws::{Answer, Aws};
 use super::{Fetch, PRIVATE, ROLE, logins};
+use crate::ports;
 
 fn given() -> Answer {
     Answer::token("password", &json!(1_798_761_600))
@@ -182,6 +183,16 @@ async fn what_the_pod_identity_agent_refuses_is_told(
     assert_eq!(failure.reason, reason, "{failure}");
     assert!(failure.message.contains(told) && failure.message.contains(&uri), "{failure}");
     assert!(!failure.message.contains("hunter2"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_there_is_told() {
+    let uri = format!("http://127.0.0.1:{}/v1/credentials", ports::free());
+    let fetch = Fetch::of(PRIVATE).variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
+    let failure = fetch.now().await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Connection, "{failure}");
+    let told = "the component machine-identity lets the controller reach it";
+    assert!(failure.message.contains(&uri) && failure.message.ends_with(told), "{failure}");
 }
 
 #[rstest]
