@@ -116,7 +116,7 @@ async fn the_role_of_the_entry_is_assumed_after_that() {
 #[tokio::test]
 async fn the_pod_identity_agent_is_shown_the_token_as_it_is_now() {
     let document = json!({"AccessKeyId": "ASIAPOD", "SecretAccessKey": "s", "Token": "session", "Expiration": "2026-12-01T00:00:00Z"});
-    let agent = Aws::start([Answer::json(200, document)]).await;
+    let agent = Aws::start([Answer::json(200, &document)]).await;
     let ecr = Aws::start([given()]).await;
     let file = token_file("first\n");
     let fetch = Fetch::of(PRIVATE)
@@ -167,7 +167,7 @@ async fn the_pod_identity_agent_is_shown_the_token_as_it_is_now() {
     Reason::Answer,
     "the answer is not the JSON that it should be"
 )]
-#[case::smuggled(Answer::json(200, json!({"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "hunter2\r\nx: y"})), Reason::Answer, "are not all in the answer")]
+#[case::smuggled(Answer::json(200, &json!({"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "hunter2\r\nx: y"})), Reason::Answer, "are not all in the answer")]
 #[tokio::test]
 async fn what_the_pod_identity_agent_refuses_is_told(
     #[case] answer: Answer,
