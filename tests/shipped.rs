@@ -81,6 +81,7 @@ fn the_demonstration_of_the_readme_is_the_demonstration() {
 #[case("docs/registries/artifact-registry.md")]
 #[case("docs/registries/README.md")]
 #[case("docs/registries/docker-hub.md")]
+#[case("docs/registries/ecr.md")]
 #[case("docs/registries/gitlab.md")]
 #[case("docs/registries/ghcr.md")]
 #[case("docs/registries/harbor.md")]

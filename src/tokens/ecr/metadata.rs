@@ -23,6 +23,8 @@ const AGENT: [IpAddr; 2] = [
 ];
 const NO_IDENTITY: &str = "the controller has no identity in AWS: give it one by IRSA or EKS Pod Identity, or name an access key in the entry";
 
+const REACHED_WITH: &str = "the component machine-identity lets the controller reach it";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Document {
@@ -45,7 +47,10 @@ pub async fn of_pod_identity(tokens: &Tokens, uri: &str) -> Result<Identity, Fai
     if let Some(file) = variable(tokens, name) {
         request = request.header("authorization", identity::token_of(name, &file).await?);
     }
-    let answer = http::send(&what, request).await?;
+    let answer = http::send(&what, request).await.map_err(|failure| {
+        let message = format!("{}; {REACHED_WITH}", failure.message);
+        Failure { message, ..failure }
+    })?;
     if answer.status.is_success() {
         return of_document(&answer, who.to_owned());
     }
@@ -106,7 +111,7 @@ async fn ask(url: &Url, request: RequestBuilder) -> Result<Answer, Failure> {
     let what = format!("ask {} for the credentials of the instance", shown(url));
     let answer = http::send(&what, request.timeout(TIMEOUT)).await.map_err(|failure| {
         let told = format!(
-            "{NO_IDENTITY}. {}; on an instance its hop limit for metadata must be 2 or more",
+            "{NO_IDENTITY}. {}; {REACHED_WITH}, and on an instance its hop limit for metadata must be 2 or more",
             failure.message
         );
         Failure::new(Reason::NoIdentity, told)

@@ -54,13 +54,13 @@ impl Answer {
     }
 
     /// This document.
-    pub fn json(status: u16, body: Value) -> Self {
+    pub fn json(status: u16, body: &Value) -> Self {
         Self::text(status, body.to_string()).header("content-type", "application/x-amz-json-1.1")
     }
 
     /// An error as services with JSON give it.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, json!({"__type": code, "message": message}))
+        Self::json(status, &json!({"__type": code, "message": message}))
     }
 
     /// An error as STS gives it.
@@ -82,7 +82,7 @@ impl Answer {
     /// A token of private registries.
     pub fn token(password: &str, expires_at: &Value) -> Self {
         let data = json!({"authorizationToken": encoded(password), "expiresAt": expires_at, "proxyEndpoint": "https://x"});
-        Self::json(200, json!({"authorizationData": [data]}))
+        Self::json(200, &json!({"authorizationData": [data]}))
     }
 
     /// With this header.

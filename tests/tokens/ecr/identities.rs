@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use super::accounts::ROLE;
 use super::aws::{Answer, Aws};
 use super::{Fetch, PRIVATE, logins};
+use crate::ports;
 
 fn given() -> Answer {
     Answer::token("password", &json!(1_798_761_600))
@@ -116,7 +117,7 @@ async fn the_role_of_the_entry_is_assumed_after_that() {
 #[tokio::test]
 async fn the_pod_identity_agent_is_shown_the_token_as_it_is_now() {
     let document = json!({"AccessKeyId": "ASIAPOD", "SecretAccessKey": "s", "Token": "session", "Expiration": "2026-12-01T00:00:00Z"});
-    let agent = Aws::start([Answer::json(200, document)]).await;
+    let agent = Aws::start([Answer::json(200, &document)]).await;
     let ecr = Aws::start([given()]).await;
     let file = token_file("first\n");
     let fetch = Fetch::of(PRIVATE)
@@ -167,7 +168,7 @@ async fn the_pod_identity_agent_is_shown_the_token_as_it_is_now() {
     Reason::Answer,
     "the answer is not the JSON that it should be"
 )]
-#[case::smuggled(Answer::json(200, json!({"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "hunter2\r\nx: y"})), Reason::Answer, "are not all in the answer")]
+#[case::smuggled(Answer::json(200, &json!({"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "hunter2\r\nx: y"})), Reason::Answer, "are not all in the answer")]
 #[tokio::test]
 async fn what_the_pod_identity_agent_refuses_is_told(
     #[case] answer: Answer,
@@ -183,6 +184,16 @@ async fn what_the_pod_identity_agent_refuses_is_told(
     assert_eq!(failure.reason, reason, "{failure}");
     assert!(failure.message.contains(told) && failure.message.contains(&uri), "{failure}");
     assert!(!failure.message.contains("hunter2"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_there_is_told() {
+    let uri = format!("http://127.0.0.1:{}/v1/credentials", ports::free());
+    let fetch = Fetch::of(PRIVATE).variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
+    let failure = fetch.now().await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Connection, "{failure}");
+    let told = "the component machine-identity lets the controller reach it";
+    assert!(failure.message.contains(&uri) && failure.message.ends_with(told), "{failure}");
 }
 
 #[rstest]

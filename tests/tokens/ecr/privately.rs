@@ -76,15 +76,15 @@ async fn the_expiry_is_passed_on_as_it_is(
 }
 
 fn with_token(token: &str) -> Answer {
-    Answer::json(200, json!({"authorizationData": [{"authorizationToken": token}]}))
+    Answer::json(200, &json!({"authorizationData": [{"authorizationToken": token}]}))
 }
 
 #[rstest]
 #[case::empty(Answer::text(200, ""), "it has no `authorizationToken`")]
 #[case::web_page(Answer::text(200, "<html>log in"), "the answer is none that AWS documents")]
-#[case::other_json(Answer::json(200, json!({"authorizationData": "x"})), "the answer is none that AWS documents")]
-#[case::no_data(Answer::json(200, json!({"authorizationData": []})), "it has no `authorizationToken`")]
-#[case::no_token(Answer::json(200, json!({"authorizationData": [{}]})), "it has no `authorizationToken`")]
+#[case::other_json(Answer::json(200, &json!({"authorizationData": "x"})), "the answer is none that AWS documents")]
+#[case::no_data(Answer::json(200, &json!({"authorizationData": []})), "it has no `authorizationToken`")]
+#[case::no_token(Answer::json(200, &json!({"authorizationData": [{}]})), "it has no `authorizationToken`")]
 #[case::no_base64(with_token("hunter2"), "it is not base64")]
 #[case::no_user(with_token("aHVudGVyMg=="), "it is not of the form AWS:PASSWORD")]
 #[case::no_password(with_token(&encoded("")), "its password is empty")]

@@ -41,7 +41,7 @@ fn hosts() -> Vec<(String, &'static str)> {
 async fn aws_is_asked_by_the_proxy_of_the_environment_and_the_agent_never() {
     let proxy = Aws::start([Answer::text(403, "")]).await;
     let document = json!({"AccessKeyId": "ASIAPOD", "SecretAccessKey": "s", "Token": "session"});
-    let agent = Aws::start([Answer::json(200, document)]).await;
+    let agent = Aws::start([Answer::json(200, &document)]).await;
 
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", CHILD, "--ignored", "--nocapture"])

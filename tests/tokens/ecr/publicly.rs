@@ -9,7 +9,7 @@ use super::{Fetch, logins};
 #[tokio::test]
 async fn they_are_asked_of_us_east_1() {
     let data = json!({"authorizationToken": encoded("password"), "expiresAt": 1_798_761_600});
-    let aws = Aws::start([Answer::json(200, json!({"authorizationData": data}))]).await;
+    let aws = Aws::start([Answer::json(200, &json!({"authorizationData": data}))]).await;
     let fetch = Fetch::of("public: true").key("AKIAKEY", "secret");
 
     let token = fetch.at(Endpoint::EcrPublic, &aws.url).now().await.unwrap();

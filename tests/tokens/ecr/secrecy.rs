@@ -89,8 +89,8 @@ async fn fault_51_a_server_that_echoes_gets_nothing_into_a_failure_or_a_log() {
         Answer::error(400, "AccessDeniedException", PASSWORD),
         Answer::sts_error(400, WEB_IDENTITY),
         Answer::text(400, "no").header("x-amzn-errortype", POD),
-        Answer::json(200, json!({"authorizationData": [{"authorizationToken": PASSWORD}]})),
-        Answer::json(200, json!({"AccessKeyId": SECRET, "SecretAccessKey": 1, "Token": PASSWORD})),
+        Answer::json(200, &json!({"authorizationData": [{"authorizationToken": PASSWORD}]})),
+        Answer::json(200, &json!({"AccessKeyId": SECRET, "SecretAccessKey": 1, "Token": PASSWORD})),
     ];
     for answer in answers {
         let aws = Aws::start([answer.clone()]).await;

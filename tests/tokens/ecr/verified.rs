@@ -104,7 +104,7 @@ async fn a_key_that_may_not_assume_the_role_is_told() {
 async fn what_the_pod_identity_agent_gives_opens_them() {
     let moto = Moto::start().await;
     moto.role(&[ECR]).await;
-    let agent = Aws::start([Answer::json(200, moto.session().await)]).await;
+    let agent = Aws::start([Answer::json(200, &moto.session().await)]).await;
     moto.verifies_after(0).await;
 
     let token = Fetch::of(PRIVATE)
