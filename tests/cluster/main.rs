@@ -50,6 +50,7 @@ mod sidecar_injector;
 mod supervised;
 mod sweep;
 mod token_issuer;
+mod tried;
 mod turn;
 mod upkeep;
 mod watching;
