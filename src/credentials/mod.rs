@@ -22,7 +22,7 @@ pub use coverage::{Coverage, Steps};
 pub use derive::{Derived, NotDerived, NotDerivedReason, derive};
 pub use docker_config::{DockerConfig, EachEntry, Entry, SecretKind};
 pub use hidden::Hidden;
-pub use jwt::expiry_of_jwt;
+pub use jwt::{JwtTimes, expiry_of_jwt, times_of_jwt};
 pub use keyring::Keyring;
 pub use reading::{DockerConfigError, Place};
 pub use registry_key::RegistryKey;

@@ -19,7 +19,7 @@ use self::identity::Identity;
 use super::{Expiry, Failure, Token, Tokens};
 use crate::config::Acr;
 use crate::credentials::compose::Login;
-use crate::credentials::{Hidden, expiry_of_jwt};
+use crate::credentials::{Hidden, JwtTimes, times_of_jwt};
 use crate::sources::TokenRequest;
 
 /// What tokens are for, in every cloud.
@@ -57,12 +57,25 @@ fn login(registry: &str, password: String) -> Login {
     Login { registry, username, password: Hidden::new(password.into_bytes()) }
 }
 
-/// The earliest: together they are one Secret.
+/// The earliest: together they are one Secret. If one is not known, nobody knows which is the earliest.
 fn expiry(logins: &[Login]) -> Expiry {
-    let ends = logins.iter().filter_map(|login| expiry_of_jwt(login.password.expose()));
-    let first = ends.min().and_then(|end| u64::try_from(end).ok());
-    let first = first.and_then(|end| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end)));
-    first.map_or(Expiry::Unknown, Expiry::At)
+    let times: Option<Vec<_>> =
+        logins.iter().map(|login| times_of_jwt(login.password.expose())).collect();
+    times.and_then(|times| earliest(&times)).unwrap_or(Expiry::Unknown)
+}
+
+/// As the time that is left, where that is told: a clock that differs from the issuer's changes nothing of it.
+fn earliest(times: &[JwtTimes]) -> Option<Expiry> {
+    let seconds = |seconds: i64| u64::try_from(seconds).ok().map(Duration::from_secs);
+    let lives: Option<Vec<i64>> =
+        times.iter().map(|times| Some(times.expires_at - times.issued_at?)).collect();
+    match lives {
+        Some(lives) => Some(Expiry::After(seconds(lives.into_iter().min()?)?)),
+        None => {
+            let end = seconds(times.iter().map(|times| times.expires_at).min()?)?;
+            SystemTime::UNIX_EPOCH.checked_add(end).map(Expiry::At)
+        }
+    }
 }
 
 /// A path below a base, which may have a path of its own.

@@ -17,8 +17,9 @@ use super::{CLIENT, SECRET, TENANT};
 
 pub const ENTRA_TOKEN: &str = "eyJ0eXAi.ZW50cmEtY2FuYXJ5.c2ln";
 pub const SERVICE_ACCOUNT_TOKEN: &str = "eyJhbGci.c2VydmljZS1hY2NvdW50LWNhbmFyeQ.c2ln";
-/// When tokens of registries end, in seconds since 1970.
-pub const END: i64 = 2_000_000_000;
+/// When tokens of registries are issued and end, in seconds since 1970: they live 3 hours.
+pub const TIMES: [i64; 2] = [END - 3 * 3_600, END];
+const END: i64 = 2_000_000_000;
 
 /// What was asked.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ struct State {
     /// Of certificates: the thumbprint and the public key.
     certificates: Mutex<Vec<(String, Vec<u8>)>>,
     seen: Mutex<HashSet<String>>,
-    ends: Mutex<BTreeMap<String, Value>>,
+    times: Mutex<BTreeMap<String, Value>>,
 }
 
 pub struct Azure {
@@ -96,9 +97,9 @@ impl Azure {
         self.state.certificates.lock().unwrap().push((thumbprint, public_key));
     }
 
-    /// The `exp` of this registry's tokens is that from now on.
-    pub fn end(&self, registry: &str, exp: Value) {
-        self.state.ends.lock().unwrap().insert(registry.to_owned(), exp);
+    /// The `iat` and `exp` of this registry's tokens are these from now on.
+    pub fn times(&self, registry: &str, times: Value) {
+        self.state.times.lock().unwrap().insert(registry.to_owned(), times);
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -113,10 +114,14 @@ impl Azure {
     }
 }
 
-/// A token of a registry.
-pub fn refresh_token(registry: &str, exp: &Value) -> String {
-    let claims =
-        json!({"aud": registry, "exp": exp, "grant_type": "refresh_token", "tenant": TENANT});
+/// A token of a registry. `times` are `iat` and `exp`; `null` is a claim that it does not have.
+pub fn refresh_token(registry: &str, times: &Value) -> String {
+    let mut claims = json!({"aud": registry, "grant_type": "refresh_token", "tenant": TENANT});
+    for (name, time) in ["iat", "exp"].iter().zip(times.as_array().unwrap()) {
+        if !time.is_null() {
+            claims[*name] = time.clone();
+        }
+    }
     format!("eyJhbGci.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
@@ -257,8 +262,8 @@ fn acr(state: &State, asked: &Asked) -> Answer {
     if field("grant_type") != Some("access_token") || field("access_token") != Some(ENTRA_TOKEN) {
         return Err((401, unauthorized));
     }
-    let end = state.ends.lock().unwrap().get(service).cloned().unwrap_or_else(|| json!(END));
-    Ok(json!({"refresh_token": refresh_token(service, &end)}))
+    let times = state.times.lock().unwrap().get(service).cloned().unwrap_or_else(|| json!(TIMES));
+    Ok(json!({"refresh_token": refresh_token(service, &times)}))
 }
 
 fn imds(asked: &Asked) -> Answer {

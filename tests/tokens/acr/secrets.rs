@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::azure::{Azure, END, ENTRA_TOKEN, refresh_token};
+use super::azure::{Azure, ENTRA_TOKEN, TIMES, refresh_token};
 use super::{CLIENT, SECRET, TENANT, WITH_SECRET, request};
 use pullpass::credentials::compose;
 use pullpass::tokens::{Expiry, Reason};
@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 
 fn at(seconds: u64) -> Expiry {
     Expiry::At(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+fn after(seconds: u64) -> Expiry {
+    Expiry::After(Duration::from_secs(seconds))
 }
 
 #[tokio::test]
@@ -22,9 +26,9 @@ async fn a_client_secret_gives_a_refresh_token_of_the_registry() {
     let [login] = &token.logins[..] else { panic!("{token:?}") };
     assert_eq!(login.registry, "team.azurecr.io");
     assert_eq!(login.username, "00000000-0000-0000-0000-000000000000");
-    let password = refresh_token("team.azurecr.io", &json!(END));
+    let password = refresh_token("team.azurecr.io", &json!(TIMES));
     assert_eq!(login.password.expose(), password.as_bytes());
-    assert_eq!(token.expiry, at(2_000_000_000));
+    assert_eq!(token.expiry, after(3 * 3_600), "whatever the clock of the controller says");
     let content: Value = serde_json::from_slice(&compose::logins(&token.logins)).unwrap();
     assert!(content["auths"]["team.azurecr.io"]["auth"].is_string(), "the kubelet's key");
 
@@ -62,40 +66,60 @@ async fn a_tenant_can_be_named_by_a_domain() {
 async fn one_identity_asks_once_for_many_registries() {
     let azure = Azure::start().await;
     let names: Vec<String> = (0..20).map(|i| format!("Team{i}.azurecr.io")).collect();
-    azure.end("team7.azurecr.io", json!(1_900_000_000.9));
-    azure.end("team9.azurecr.io", Value::Null);
+    let of_team7 = json!([1_900_000_000.9, 1_900_003_600.9]);
+    azure.times("team7.azurecr.io", of_team7.clone());
     let request = request(&names.join(", "), WITH_SECRET, SECRET.as_bytes());
     let token = azure.fetch(&request).await.unwrap();
 
     let registries: Vec<_> = token.logins.iter().map(|login| login.registry.clone()).collect();
     let wanted: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
     assert_eq!(registries, wanted, "in the order in which they are written");
-    assert_eq!(token.expiry, at(1_900_000_000));
+    assert_eq!(token.expiry, after(3_600), "the shortest");
     let count = |line: &str| azure.asked().iter().filter(|a| a.line.starts_with(line)).count();
     assert_eq!((count("POST /entra/"), count("POST /acr/")), (1, 20));
     for login in &token.logins {
         let password = String::from_utf8(login.password.expose().to_vec()).unwrap();
-        let end = match &*login.registry {
-            "team7.azurecr.io" => json!(1_900_000_000.9),
-            "team9.azurecr.io" => Value::Null,
-            _ => json!(END),
+        let times = match &*login.registry {
+            "team7.azurecr.io" => of_team7.clone(),
+            _ => json!(TIMES),
         };
-        assert_eq!(password, refresh_token(&login.registry, &end), "each has its own");
+        assert_eq!(password, refresh_token(&login.registry, &times), "each has its own");
     }
+}
+
+#[rstest]
+#[case::the_end_of_one_is_not_told(json!([1_900_000_000, null]), Expiry::Unknown)]
+#[case::one_ends_before_it_begins(json!([2, 1]), Expiry::Unknown)]
+#[case::the_issue_of_one_is_not_told(json!([null, 1_900_000_000]), at(1_900_000_000))]
+#[tokio::test]
+async fn fault_48_of_several_ends_all_are_known_or_none(
+    #[case] times: Value,
+    #[case] expiry: Expiry,
+    #[values("first.azurecr.io", "second.azurecr.io")] registry: &str,
+) {
+    let azure = Azure::start().await;
+    azure.times(registry, times);
+    let registries = "first.azurecr.io, second.azurecr.io";
+    let request = request(registries, WITH_SECRET, SECRET.as_bytes());
+    assert_eq!(azure.fetch(&request).await.unwrap().expiry, expiry);
 }
 
 /// What ends is for the schedule to judge.
 #[rstest]
-#[case::past(json!(1), at(1))]
-#[case::absurd(json!(253_402_300_799_u64), at(253_402_300_799))]
-#[case::none(Value::Null, Expiry::Unknown)]
-#[case::text("tomorrow".into(), Expiry::Unknown)]
-#[case::beyond_time(json!(1e300), Expiry::Unknown)]
-#[case::before_time(json!(-1), Expiry::Unknown)]
+#[case::past(json!([null, 1]), at(1))]
+#[case::absurd(json!([null, 253_402_300_799_u64]), at(253_402_300_799))]
+#[case::absurdly_long(json!([1, 253_402_300_799_u64]), after(253_402_300_798))]
+#[case::none(json!([1, null]), Expiry::Unknown)]
+#[case::text(json!([1, "tomorrow"]), Expiry::Unknown)]
+#[case::beyond_time(json!([1, 1e300]), Expiry::Unknown)]
+#[case::before_time(json!([null, -1]), Expiry::Unknown)]
+#[case::at_once(json!([5, 5]), Expiry::Unknown)]
+#[case::before_its_issue(json!([1_900_000_000, 5]), Expiry::Unknown)]
+#[case::issued_in_words(json!(["today", 1_900_000_000]), Expiry::Unknown)]
 #[tokio::test]
-async fn fault_48_an_end_is_passed_on_as_it_is(#[case] exp: Value, #[case] expiry: Expiry) {
+async fn fault_48_an_end_is_passed_on_as_it_is(#[case] times: Value, #[case] expiry: Expiry) {
     let azure = Azure::start().await;
-    azure.end("team.azurecr.io", exp);
+    azure.times("team.azurecr.io", times);
     let request = request("team.azurecr.io", WITH_SECRET, SECRET.as_bytes());
     assert_eq!(azure.fetch(&request).await.unwrap().expiry, expiry);
 }
