@@ -1,6 +1,7 @@
 //! Tokens of the managed identities of a machine, by the Azure Instance Metadata Service.
 
 use reqwest::Url;
+use serde_json::Value;
 
 use super::answer::{self, Complaint};
 use super::{RESOURCE, below};
@@ -44,7 +45,21 @@ fn nobody(failure: Failure) -> Failure {
     }
 }
 
+/// The metadata services of other clouds have the same address, do not know the path, or want another
+/// header first. Azure's explains its errors in JSON; Google's names itself.
+fn is_of_another(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let is_foreign = matches!(answer.status.as_u16(), 401 | 404) && body["error"].is_null();
+    is_foreign || answer.header("metadata-flavor") == Some("Google")
+}
+
 fn refused(answer: &Answer) -> Failure {
+    if is_of_another(answer) {
+        return answer.failure(
+            Reason::NoIdentity,
+            "this is not Azure's metadata service, and AZURE_FEDERATED_TOKEN_FILE is not set: the controller has no identity; give it a workload identity, or write `clientSecretFrom` or `clientCertificateFrom`",
+        );
+    }
     let complaint = Complaint::of_entra(answer);
     match answer.status.as_u16() {
         400 => answer.failure(

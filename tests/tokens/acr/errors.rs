@@ -215,9 +215,37 @@ const DENIED: &str = r#"{"errors": [{"code": "DENIED", "message": "client with I
 #[case::metadata_not_there_yet(
     "/imds",
     404,
-    "",
+    r#"{"error": "not_found", "error_description": "IMDS endpoint is updating"}"#,
     Reason::Server,
     "status 404: the metadata server is not ready"
+)]
+#[case::metadata_not_signed_in(
+    "/imds",
+    401,
+    r#"{"error": "unauthorized_client", "error_description": "no"}"#,
+    Reason::Unauthorized,
+    "status 401: unauthorized_client: look whether the nodes have"
+)]
+#[case::metadata_of_another_cloud(
+    "/imds",
+    404,
+    "<?xml version=\"1.0\"?><html><head><title>404 - Not Found</title></head></html>",
+    Reason::NoIdentity,
+    "status 404: this is not Azure's metadata service, and AZURE_FEDERATED_TOKEN_FILE is not set: the controller has no identity; give it a workload identity, or write `clientSecretFrom`"
+)]
+#[case::metadata_that_wants_a_session(
+    "/imds",
+    401,
+    "",
+    Reason::NoIdentity,
+    "status 401: this is not Azure's metadata service"
+)]
+#[case::metadata_with_json_of_another_kind(
+    "/imds",
+    404,
+    r#"{"message": "not found"}"#,
+    Reason::NoIdentity,
+    "status 404: this is not Azure's metadata service"
 )]
 #[case::metadata_down(
     "/imds",
@@ -262,6 +290,14 @@ async fn too_many_requests_are_told_with_the_time_to_wait(
         assert_eq!(failure.reason, Reason::Throttled, "{failure}");
         assert_eq!(failure.retry_after, wait.map(Duration::from_secs), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn the_metadata_server_of_google_gives_no_identity() {
+    let headers = vec![("metadata-flavor", "Google".to_owned())];
+    let failure = forced("/imds", (403, headers, "<html>".to_owned())).await;
+    assert_eq!(failure.reason, Reason::NoIdentity, "{failure}");
+    assert!(failure.message.contains("this is not Azure's metadata service"), "{failure}");
 }
 
 /// The registry that is named in the error is the one that fails.
