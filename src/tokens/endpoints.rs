@@ -62,11 +62,16 @@ pub fn parse_endpoint(text: &str) -> Result<(Endpoint, Url), String> {
     })?;
     // It is not shown: somebody may have written a password into it.
     let url = Url::from_str(url).map_err(|error| format!("the URL of {name} is none: {error}"))?;
-    let is_bare = url.query().is_none() && url.username().is_empty() && url.password().is_none();
     match url.scheme() {
-        "https" | "http" if url.has_host() && is_bare => Ok((endpoint, url)),
+        "https" | "http" if url.has_host() && is_bare(&url) => Ok((endpoint, url)),
         _ => Err(format!("the URL of {name} is not of the form https://HOST[:PORT][/PATH]")),
     }
+}
+
+/// Whether a URL names a service and no more: it is shown in errors, and may have nothing secret in it.
+pub(super) fn is_bare(url: &Url) -> bool {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    !has_user && url.query().is_none() && url.fragment().is_none()
 }
 
 #[cfg(test)]
@@ -90,6 +95,7 @@ mod tests {
     #[case("ecr=ftp://ecr.example.com", "not of the form")]
     #[case("ecr=https://me:hunter2@ecr.example.com", "not of the form")]
     #[case("ecr=https://ecr.example.com?x=hunter2", "not of the form")]
+    #[case("ecr=https://ecr.example.com#hunter2", "not of the form")]
     fn fault_51_others_are_refused_and_not_shown(#[case] text: &str, #[case] told: &str) {
         let error = parse_endpoint(text).unwrap_err();
         assert!(error.contains(told) && !error.contains("hunter2"), "{error}");

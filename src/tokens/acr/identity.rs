@@ -6,6 +6,7 @@ use reqwest::Url;
 use crate::config::{Acr, AcrIdentity, AzureCloud, SecretKey, is_guid, is_tenant};
 use crate::credentials::Hidden;
 use crate::sources::TokenRequest;
+use crate::tokens::endpoints::is_bare;
 use crate::tokens::{Endpoint, Failure, Reason, Tokens};
 
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
@@ -143,7 +144,7 @@ fn authority(tokens: &Tokens, cloud: AzureCloud, of_cluster: Option<&str>) -> Re
         AzureCloud::China => "https://login.chinacloudapi.cn",
         AzureCloud::UsGovernment => "https://login.microsoftonline.us",
     });
-    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.query().is_none());
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && is_bare(url));
     url.ok_or_else(|| {
         let told = format!(
             "the environment variable {AUTHORITY_HOST} of the controller is not of the form https://HOST[/PATH]"

@@ -113,8 +113,12 @@ async fn a_workload_identity_that_is_not_complete_is_told(
 #[rstest]
 #[case::insecure("http://login.microsoftonline.com/")]
 #[case::no_url("login.microsoftonline.com")]
+#[case::a_user("https://hunter2@login.microsoftonline.com/")]
+#[case::a_password("https://:hunter2@login.microsoftonline.com/")]
+#[case::a_query("https://login.microsoftonline.com/?x=hunter2")]
+#[case::a_fragment("https://login.microsoftonline.com/#hunter2")]
 #[tokio::test]
-async fn an_authority_is_asked_by_https_alone(#[case] host: &str) {
+async fn fault_51_an_authority_is_a_bare_url_and_another_is_not_shown(#[case] host: &str) {
     let tokens = Tokens::new(Endpoints::default(), b"").unwrap();
     let tokens = tokens.with_environment(Environment::from_iter([
         ("AZURE_TENANT_ID", TENANT),
@@ -128,6 +132,7 @@ async fn an_authority_is_asked_by_https_alone(#[case] host: &str) {
         failure.message.starts_with("the environment variable AZURE_AUTHORITY_HOST"),
         "{failure}"
     );
+    assert!(!failure.message.contains("hunter2"), "{failure}");
 }
 
 #[rstest]
