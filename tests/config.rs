@@ -208,6 +208,10 @@ fn registries_of_ecr(#[case] ecr: &str, #[case] registries: &[&str]) {
     "accounts: ['012345678901'], region: eu-west-1a",
     "`eu-west-1a` is not the name of a region"
 )]
+#[case::a_sign(
+    "accounts: ['012345678901'], region: eu-central-+1",
+    "`eu-central-+1` is not the name of a region"
+)]
 #[case::a_host("accounts: ['012345678901'], region: evil.example", "is not the name of a region")]
 #[case::capitals("accounts: ['012345678901'], region: EU-west-1", "is not the name of a region")]
 #[case::both("public: true, region: us-east-1", "ECR Public has neither accounts nor regions")]

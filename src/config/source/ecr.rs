@@ -163,7 +163,8 @@ fn is_region(text: &str) -> bool {
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     match &parts[..] {
         [words @ .., number] if words.len() >= 2 => {
-            words.iter().all(is_word) && number.parse::<u8>().is_ok()
+            let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            words.iter().all(is_word) && is_digits && number.parse::<u8>().is_ok()
         }
         _ => false,
     }
