@@ -1,7 +1,7 @@
 //! HTTP as issuers of tokens speak it: bounded in time and size, through the proxy of the environment
 //! (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), and with nothing of a body in an error.
 
-use std::error::Error as _;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
 
-use super::{Failure, Reason};
+use super::{Failure, Reason, transport};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a whole request, whatever becomes of it.
@@ -33,7 +33,6 @@ pub struct Http {
 }
 
 /// What an issuer answered.
-#[derive(Debug)]
 pub struct Answer {
     what: String,
     /// The status.
@@ -98,7 +97,7 @@ impl Http {
 /// Sends a request; `what` names it in errors: `ask https://oauth2.googleapis.com/token for a token`.
 pub async fn send(what: &str, request: RequestBuilder) -> Result<Answer, Failure> {
     let failed = |error: reqwest::Error| {
-        let (reason, told) = of_transport(&error);
+        let (reason, told) = transport::failure(&error);
         Failure::new(reason, format!("failed to {what}: {told}"))
     };
     let mut response = request.send().await.map_err(failed)?;
@@ -116,6 +115,14 @@ pub async fn send(what: &str, request: RequestBuilder) -> Result<Answer, Failure
         headers: response.headers().clone(),
         body: body.freeze(),
     })
+}
+
+/// Without headers and body, which have tokens in them.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, status, .. } = self;
+        f.debug_struct("Answer").field("what", what).field("status", status).finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -187,44 +194,19 @@ fn httpdate(text: &str) -> Option<SystemTime> {
     Some(zoned.timestamp().into())
 }
 
-/// What became of a request that has no answer.
-fn of_transport(error: &reqwest::Error) -> (Reason, String) {
-    let mut told = String::new();
-    let mut reason = match () {
-        () if error.is_timeout() => Reason::Timeout,
-        () => Reason::Connection,
-    };
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        reason = match &*text {
-            _ if cause.is::<rustls::Error>() => Reason::Tls,
-            text if text.contains("dns error") || text.contains("lookup address") => Reason::Dns,
-            text if text.contains("tunnel") || text.contains("proxy") => Reason::Proxy,
-            _ => reason,
-        };
-        told = text;
-        source = cause.source().or_else(|| {
-            let io = cause.downcast_ref::<std::io::Error>()?;
-            let inner = io.get_ref()?;
-            Some(inner as &(dyn std::error::Error + 'static))
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_51_what_an_issuer_answered_is_not_shown() {
+        let headers = HeaderMap::from_iter([(DATE, "hunter2".parse().unwrap())]);
+        let body = Bytes::from_static(b"hunter2");
+        let what = "ask https://issuer.example for a token".to_owned();
+        let answer = Answer { what, status: StatusCode::OK, headers, body };
+        let shown = format!("{answer:?} {answer:#?}");
+        assert!(shown.contains("issuer.example") && shown.contains("200"), "{shown}");
+        // Bytes are shown as text or as numbers.
+        assert!(!shown.contains("hunter2") && !shown.contains("104"), "{shown}");
     }
-    if reason == Reason::Timeout {
-        told = format!("no answer within {} s", TIMEOUT.as_secs());
-    }
-    let hint = match reason {
-        Reason::Dns => {
-            "; look at the DNS of the cluster, and at HTTPS_PROXY if the way out is a proxy"
-        }
-        Reason::Proxy => "; look at HTTPS_PROXY and NO_PROXY of the controller",
-        Reason::Tls => {
-            "; if its certificate is of a private authority, give that to the controller with --token-ca-file"
-        }
-        Reason::Connection | Reason::Timeout => {
-            "; look at the NetworkPolicies and firewalls on its way"
-        }
-        _ => "",
-    };
-    (reason, format!("{told}{hint}"))
 }

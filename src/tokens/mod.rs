@@ -8,6 +8,7 @@ mod failure;
 mod gcp;
 mod http;
 mod life;
+mod transport;
 
 use std::time::{Duration, SystemTime};
 

@@ -99,7 +99,8 @@ fn is_code(text: &str, is_letter: impl Fn(u8) -> bool) -> bool {
     (1..=MAX_CODE).contains(&text.len()) && text.bytes().all(is_in_code)
 }
 
-/// How the clock of this machine differs from the issuer's, if it does.
+/// On which side of the issuer's the clock of this machine is, if they differ. Not by how much: what is told
+/// of a failure is the same at each try.
 pub fn skew(answer: &Answer) -> Option<String> {
     let theirs = answer.date()?;
     let now = SystemTime::now();
@@ -107,8 +108,7 @@ pub fn skew(answer: &Answer) -> Option<String> {
         Ok(by) => (by, "ahead of"),
         Err(error) => (error.duration(), "behind"),
     };
-    let told = || format!("the clock of this machine is {} s {side} Google's", by.as_secs());
-    (by > SKEW).then(told)
+    (by > SKEW).then(|| format!("the clock of this machine is {side} Google's"))
 }
 
 /// A refusal by its status alone, whoever was asked: too many requests, or the fault of the issuer.

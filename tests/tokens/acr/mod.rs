@@ -6,6 +6,7 @@ mod certificates;
 mod environment;
 mod errors;
 mod secrets;
+mod tls;
 
 use azure::Azure;
 use pullpass::config::{self, SecretKey};

@@ -387,8 +387,11 @@ async fn too_many_requests_come_with_the_time_to_wait(
 
 /// The same refusal has another reason where the clocks differ.
 #[rstest]
-#[case::behind(3600, "behind Google's; set it right by NTP")]
-#[case::ahead(-3600, "ahead of Google's; set it right by NTP")]
+#[case::behind(
+    3600,
+    "`invalid_grant`: the clock of this machine is behind Google's; set it right by NTP"
+)]
+#[case::ahead(-3600, "`invalid_grant`: the clock of this machine is ahead of Google's; set it right by NTP")]
 #[tokio::test]
 async fn a_clock_that_differs_is_told(
     #[values(Key, Federation)] of: Of,
