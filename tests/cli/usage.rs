@@ -151,3 +151,19 @@ fn fault_51_of_a_kubeconfig_that_cannot_be_parsed_only_the_place_is_told() {
         }
     }
 }
+
+/// A password may stand in a URL: no usage error repeats it.
+#[rstest]
+#[case("ecr=https://me:hunter2@ecr.example.com")]
+#[case("nonsense=https://me:hunter2@ecr.example.com")]
+#[case("https://me:hunter2@ecr.example.com")]
+fn fault_51_an_endpoint_that_is_refused_is_not_shown(#[case] endpoint: &str) {
+    for arguments in [&["controller"][..], &["check", "--config", CONFIG, "--credentials"]] {
+        let all = [arguments, &["--token-endpoint", endpoint]].concat();
+        let outcome = pullpass(&all).run();
+        let told = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.code, 2, "{told}");
+        assert!(told.contains("--token-endpoint cannot be used: "), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
