@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
+use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use rustls::pki_types::CertificateDer;
@@ -13,6 +13,8 @@ use crate::credentials::Entry;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a look-up, whatever becomes of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Most errors of one answer that are told.
+const MAX_CODES: usize = 4;
 
 /// A client of registries.
 #[derive(Clone)]
@@ -86,8 +88,11 @@ fn told(error: &OciDistributionError) -> String {
             "the registry refuses the user name and the password".to_owned()
         }
         OciDistributionError::RegistryError { envelope, .. } => {
-            let codes = envelope.errors.iter().map(|error| format!("{:?}", error.code));
-            let codes: Vec<String> = codes.collect();
+            let codes = envelope.errors.iter().map(|error| match &error.code {
+                OciErrorCode::Other(_) => "an error of its own".to_owned(),
+                code => format!("{code:?}"),
+            });
+            let codes: Vec<String> = codes.take(MAX_CODES).collect();
             format!("the registry refuses it: {}", codes.join(", "))
         }
         OciDistributionError::ImageManifestNotFoundError(_)
@@ -99,5 +104,23 @@ fn told(error: &OciDistributionError) -> String {
         }
         OciDistributionError::RequestError(error) => transport(error),
         _ => "the registry's answer cannot be understood".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_51_of_a_refusal_only_documented_codes_are_told() {
+        let of = |codes: &[&str]| {
+            let error = |code: &&str| serde_json::json!({"code": code, "message": "hunter2"});
+            let errors: Vec<_> = codes.iter().map(error).collect();
+            let envelope = serde_json::from_value(serde_json::json!({"errors": errors})).unwrap();
+            told(&OciDistributionError::RegistryError { envelope, url: "hunter2".to_owned() })
+        };
+        assert_eq!(of(&["DENIED"]), "the registry refuses it: Denied");
+        assert_eq!(of(&["hunter2", "DENIED"]), "the registry refuses it: an error of its own, Denied");
+        assert!(of(&["DENIED"; 10_000]).len() < 100);
     }
 }
