@@ -120,7 +120,10 @@ mod tests {
             told(&OciDistributionError::RegistryError { envelope, url: "hunter2".to_owned() })
         };
         assert_eq!(of(&["DENIED"]), "the registry refuses it: Denied");
-        assert_eq!(of(&["hunter2", "DENIED"]), "the registry refuses it: an error of its own, Denied");
+        assert_eq!(
+            of(&["hunter2", "DENIED"]),
+            "the registry refuses it: an error of its own, Denied"
+        );
         assert!(of(&["DENIED"; 10_000]).len() < 100);
     }
 }

@@ -16,18 +16,9 @@ use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::Cluster,
-    controller::ControllerProcess,
-    copying::data,
-    endpoint::Endpoint,
-    eventually::eventually,
-    forwarder::Forwarder,
-    managed::SOON,
-    namespace::Namespace,
-    pods::pod,
-    registry::Registry,
-    upkeep::SHORT_DELAYS,
-    webhook::WebhookProcess,
+    cluster::Cluster, controller::ControllerProcess, copying::data, endpoint::Endpoint,
+    eventually::eventually, forwarder::Forwarder, managed::SOON, namespace::Namespace, pods::pod,
+    registry::Registry, upkeep::SHORT_DELAYS, webhook::WebhookProcess,
 };
 use issuers::{Issuers, SERVICE_ACCOUNT_TOKEN, moods};
 use search::{Canaries, Search};
@@ -295,7 +286,9 @@ async fn fault_51_nothing_secret_is_emitted() {
                 let now = aviary.issuers().asked();
                 let all_asked = asked.iter().zip(now).all(|(before, now)| now > *before);
                 let failed = not_fetched(&processes.controller).await - failures;
-                (all_asked && failed >= 9.0).then_some(()).ok_or(format!("{asked:?} {now:?} {failed}"))
+                (all_asked && failed >= 9.0)
+                    .then_some(())
+                    .ok_or(format!("{asked:?} {now:?} {failed}"))
             })
             .await;
         }

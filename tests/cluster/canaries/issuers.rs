@@ -130,7 +130,8 @@ impl Issuers {
         canaries.plant_key("key of the service account", &google::key().private);
         for round in rounds {
             canaries.plant(format!("token of ECR {round}"), ecr_password(round));
-            let token = azure::refresh_token("secret.azurecr.io", &json!(azure::END + i64::from(round)));
+            let token =
+                azure::refresh_token("secret.azurecr.io", &json!(azure::END + i64::from(round)));
             canaries.plant(format!("token of ACR {round}"), token);
         }
         for (number, sent) in self.sent().into_iter().enumerate() {
@@ -213,12 +214,24 @@ pub fn moods() -> Vec<Mood> {
     let named = vec![("x-amzn-errortype", MADE_UP.to_owned())];
     vec![
         bare(401, json!({"error": "invalid_client", "error_description": "ECHO"})),
-        bare(400, json!({"error": MADE_UP, "error_description": "AADSTS700024: ECHO", "__type": MADE_UP, "message": "ECHO"})),
-        bare(403, json!({"error": {"status": MADE_UP, "message": "ECHO", "details": [{"reason": MADE_UP}]}})),
+        bare(
+            400,
+            json!({"error": MADE_UP, "error_description": "AADSTS700024: ECHO", "__type": MADE_UP, "message": "ECHO"}),
+        ),
+        bare(
+            403,
+            json!({"error": {"status": MADE_UP, "message": "ECHO", "details": [{"reason": MADE_UP}]}}),
+        ),
         (500, named, "ECHO".to_owned()),
         (200, vec![], "ECHO".to_owned()),
-        bare(200, json!({"access_token": format!("{MADE_UP}\u{7}"), "refresh_token": format!("{MADE_UP}\n"), "expires_in": 3599, "authorizationData": [{"authorizationToken": MADE_UP}]})),
-        bare(200, json!({"access_token": 7, "refresh_token": [MADE_UP], "expires_in": MADE_UP, MADE_UP: MADE_UP, "authorizationData": MADE_UP})),
+        bare(
+            200,
+            json!({"access_token": format!("{MADE_UP}\u{7}"), "refresh_token": format!("{MADE_UP}\n"), "expires_in": 3599, "authorizationData": [{"authorizationToken": MADE_UP}]}),
+        ),
+        bare(
+            200,
+            json!({"access_token": 7, "refresh_token": [MADE_UP], "expires_in": MADE_UP, MADE_UP: MADE_UP, "authorizationData": MADE_UP}),
+        ),
         (429, retry, "ECHO".to_owned()),
         (307, elsewhere, "ECHO".to_owned()),
     ]

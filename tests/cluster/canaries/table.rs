@@ -9,9 +9,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, PublicKeyData};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-use super::issuers::{
-    CLIENT, Issuers, OTHER_ACCOUNT, PROVIDER, SECRET, TENANT, google_key,
-};
+use super::issuers::{CLIENT, Issuers, OTHER_ACCOUNT, PROVIDER, SECRET, TENANT, google_key};
 use super::search::Canaries;
 
 /// The host of a source whose registry nobody asks.
@@ -162,7 +160,10 @@ impl Table {
             format!("user:{}@name.example.com", keys.replace(['/', '+'], "")): auth("user", &shared),
             format!("query.example.com/?x={keys}"): auth("user", &shared),
         });
-        self.docker("shared", &json!({"auths": auths, "HttpHeaders": {"X-Token": secret("header", round)}}));
+        self.docker(
+            "shared",
+            &json!({"auths": auths, "HttpHeaders": {"X-Token": secret("header", round)}}),
+        );
         let last = self.secrets.last_mut().expect("it was made");
         last["metadata"]["labels"] = json!({"pullpass.io/share": "true"});
         last["metadata"]["annotations"] = json!({"pullpass.io/namespaces": "{names: [team-*]}"});
@@ -170,10 +171,13 @@ impl Table {
 
     fn made(&mut self, round: u32, hosts: &Hosts<'_>) {
         let basic = |host: &str, name: &str| {
-            format!("{{basic: {{registry: \"{host}\", username: user, passwordFrom: {{secret: {name}, key: password}}}}}}")
+            format!(
+                "{{basic: {{registry: \"{host}\", username: user, passwordFrom: {{secret: {name}, key: password}}}}}}"
+            )
         };
         self.good("basic", HOST, &format!("{{basic: {{registry: {HOST}, usernameFrom: {{secret: basic, key: user}}, passwordFrom: {{secret: basic, key: password}}}}}}"));
-        let values = json!({"user": secret("basic user", round), "password": secret("basic", round)});
+        let values =
+            json!({"user": secret("basic user", round), "password": secret("basic", round)});
         self.write("basic", "Opaque", &values);
         self.entry("registry", hosts.good, &basic(hosts.good, "registry"));
         self.write("registry", "Opaque", &json!({"password": registry_password()}));
@@ -194,31 +198,63 @@ impl Table {
     }
 
     fn fetched(&mut self, round: u32, certificate: &Certificate) {
-        self.good("google", "europe-docker.pkg.dev", "{gcp: {registries: [europe-docker.pkg.dev], keyFrom: {secret: google, key: json}}}");
+        self.good(
+            "google",
+            "europe-docker.pkg.dev",
+            "{gcp: {registries: [europe-docker.pkg.dev], keyFrom: {secret: google, key: json}}}",
+        );
         self.write("google", "Opaque", &json!({"json": google_key(round).to_string()}));
-        self.entry("google-machine", "us-docker.pkg.dev", "{gcp: {registries: [us-docker.pkg.dev]}}");
-        self.entry("google-federated", "asia-docker.pkg.dev", &format!("{{gcp: {{registries: [asia-docker.pkg.dev], workloadIdentity: '{PROVIDER}'}}}}"));
+        self.entry(
+            "google-machine",
+            "us-docker.pkg.dev",
+            "{gcp: {registries: [us-docker.pkg.dev]}}",
+        );
+        self.entry(
+            "google-federated",
+            "asia-docker.pkg.dev",
+            &format!(
+                "{{gcp: {{registries: [asia-docker.pkg.dev], workloadIdentity: '{PROVIDER}'}}}}"
+            ),
+        );
         // It is asked for through the proxy, which refuses.
         self.broken("google-other", "gcr.io", &format!("{{gcp: {{registries: [gcr.io], impersonate: {OTHER_ACCOUNT}, keyFrom: {{secret: google, key: json}}}}}}"));
         let azure = |registry: &str, identity: &str| {
-            format!("{{acr: {{registries: [{registry}], tenantId: {TENANT}, clientId: {CLIENT}{identity}}}}}")
+            format!(
+                "{{acr: {{registries: [{registry}], tenantId: {TENANT}, clientId: {CLIENT}{identity}}}}}"
+            )
         };
         let from = |field: &str| format!(", {field}: {{secret: azure, key: {field}}}");
-        self.good("azure-secret", "secret.azurecr.io", &azure("secret.azurecr.io", &from("clientSecretFrom")));
-        self.good("azure-certificate", "certificate.azurecr.io", &azure("certificate.azurecr.io", &from("clientCertificateFrom")));
+        self.good(
+            "azure-secret",
+            "secret.azurecr.io",
+            &azure("secret.azurecr.io", &from("clientSecretFrom")),
+        );
+        self.good(
+            "azure-certificate",
+            "certificate.azurecr.io",
+            &azure("certificate.azurecr.io", &from("clientCertificateFrom")),
+        );
         self.entry("azure-workload", "workload.azurecr.io", &azure("workload.azurecr.io", ""));
         let Certificate { pem, key, .. } = certificate;
         // As OpenSSL writes what it is of.
         let pem = format!("Bag Attributes\n    friendlyName: {round}\n{pem}{key}");
         // White space at the end is none of it.
         let client = format!("{SECRET}{}", "\n".repeat(round as usize));
-        self.write("azure", "Opaque", &json!({"clientSecretFrom": client, "clientCertificateFrom": pem}));
+        self.write(
+            "azure",
+            "Opaque",
+            &json!({"clientSecretFrom": client, "clientCertificateFrom": pem}),
+        );
         let ecr = |region: &str, identity: &str| {
             format!("{{ecr: {{accounts: ['123456789012'], region: {region}{identity}}}}}")
         };
         let host = |region: &str| format!("123456789012.dkr.ecr.{region}.amazonaws.com");
         self.good("aws", &host("eu-central-1"), &ecr("eu-central-1", ", accessKeyIdFrom: {secret: aws, key: id}, secretAccessKeyFrom: {secret: aws, key: secret}"));
-        self.write("aws", "Opaque", &json!({"id": "AKIAIOSFODNN7EXAMPLE", "secret": token("aws", round)}));
+        self.write(
+            "aws",
+            "Opaque",
+            &json!({"id": "AKIAIOSFODNN7EXAMPLE", "secret": token("aws", round)}),
+        );
         self.entry("aws-role", &host("eu-west-1"), &ecr("eu-west-1", ""));
     }
 
@@ -226,15 +262,22 @@ impl Table {
     fn broken_docker_configs(&mut self, round: u32) {
         let key = token("key of auths", round);
         let query = token("query of auths", round);
-        let of = |auth: Value| json!({"auths": {"x.io": auth, format!("https://u:{key}@y.io"): auth}});
+        let of =
+            |auth: Value| json!({"auths": {"x.io": auth, format!("https://u:{key}@y.io"): auth}});
         for (name, config) in [
             ("shape", of(json!(secret("shape", round)))),
             ("text", json!({"auths": secret("text", round)})),
             ("auth", of(json!({"auth": secret("auth", round)}))),
             ("no-colon", of(json!({"auth": STANDARD.encode(secret("no colon", round))}))),
             ("identity-token", of(json!({"identitytoken": secret("identity token", round)}))),
-            ("key-of-auths", json!({"auths": {format!("u:{key}@z.io?x={query}#{query}"): {"auth": 7}}})),
-            ("header", json!({"auths": {}, "HttpHeaders": {secret("header", round): [secret("header", round)]}})),
+            (
+                "key-of-auths",
+                json!({"auths": {format!("u:{key}@z.io?x={query}#{query}"): {"auth": 7}}}),
+            ),
+            (
+                "header",
+                json!({"auths": {}, "HttpHeaders": {secret("header", round): [secret("header", round)]}}),
+            ),
         ] {
             self.broken(name, "x.io", &format!("{{secret: {name}}}"));
             self.docker(name, &config);
@@ -247,7 +290,9 @@ impl Table {
     fn broken_values(&mut self, round: u32, Certificate { pem, .. }: &Certificate) {
         let basic = "basic: {registry: x.io, username: user, passwordFrom";
         let google = "gcp: {registries: [x.pkg.dev], keyFrom";
-        let azure = format!("acr: {{registries: [x.azurecr.io], tenantId: {TENANT}, clientId: {CLIENT}, clientCertificateFrom");
+        let azure = format!(
+            "acr: {{registries: [x.azurecr.io], tenantId: {TENANT}, clientId: {CLIENT}, clientCertificateFrom"
+        );
         let aws = "ecr: {accounts: ['123456789012'], region: eu-north-1, accessKeyIdFrom: {secret: aws, key: id}, secretAccessKeyFrom";
         let of = |place: &str| secret(place, round);
         let mut google_type = google_key(round);
@@ -266,7 +311,15 @@ impl Table {
             ("google-uri", google, "x.pkg.dev", google_uri.to_string()),
             ("google-key", google, "x.pkg.dev", no_key.to_string()),
             ("azure-text", &*azure, "x.azurecr.io", of("azure text")),
-            ("azure-pem", &*azure, "x.azurecr.io", format!("{pem}-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", of("azure pem"))),
+            (
+                "azure-pem",
+                &*azure,
+                "x.azurecr.io",
+                format!(
+                    "{pem}-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+                    of("azure pem")
+                ),
+            ),
             ("aws-space", aws, "123456789012.dkr.ecr.eu-north-1.amazonaws.com", of("aws space")),
         ] {
             self.broken(name, host, &format!("{{{kind}: {{secret: {name}, key: value}}}}}}"));
