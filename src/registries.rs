@@ -14,6 +14,8 @@ const ABSENT: &str = "the registry has no such image, or does not show it to thi
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a look-up, whatever becomes of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Most errors of one answer that are told.
+const MAX_CODES: usize = 4;
 
 /// Asks registries.
 #[derive(Debug, Clone)]
@@ -93,15 +95,18 @@ fn told(error: &OciDistributionError) -> String {
         }
         OciDistributionError::RegistryError { envelope, .. } => {
             let codes = envelope.errors.iter().map(|error| &error.code);
-            match codes.clone().any(|code| {
+            let is_absent = |code: &OciErrorCode| {
                 matches!(code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown)
-            }) {
-                true => ABSENT.to_owned(),
-                false => {
-                    let codes: Vec<String> = codes.map(|code| format!("{code:?}")).collect();
-                    format!("the registry refuses it: {}", codes.join(", "))
-                }
+            };
+            if codes.clone().any(is_absent) {
+                return ABSENT.to_owned();
             }
+            let codes = codes.map(|code| match code {
+                OciErrorCode::Other(_) => "an error of its own".to_owned(),
+                code => format!("{code:?}"),
+            });
+            let codes: Vec<String> = codes.take(MAX_CODES).collect();
+            format!("the registry refuses it: {}", codes.join(", "))
         }
         OciDistributionError::ImageManifestNotFoundError(_)
         | OciDistributionError::ServerError { code: 404, .. } => ABSENT.to_owned(),
@@ -110,5 +115,26 @@ fn told(error: &OciDistributionError) -> String {
         }
         OciDistributionError::RequestError(error) => transport(error),
         _ => "the registry's answer cannot be understood".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_51_of_a_refusal_only_documented_codes_are_told() {
+        let of = |codes: &[&str]| {
+            let error = |code: &&str| serde_json::json!({"code": code, "message": "hunter2"});
+            let errors: Vec<_> = codes.iter().map(error).collect();
+            let envelope = serde_json::from_value(serde_json::json!({"errors": errors})).unwrap();
+            told(&OciDistributionError::RegistryError { envelope, url: "hunter2".to_owned() })
+        };
+        assert_eq!(of(&["DENIED"]), "the registry refuses it: Denied");
+        assert_eq!(
+            of(&["hunter2", "DENIED"]),
+            "the registry refuses it: an error of its own, Denied"
+        );
+        assert!(of(&vec!["DENIED"; 10_000]).len() < 100);
     }
 }
