@@ -3,44 +3,51 @@
 use std::time::Duration;
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
+use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use rustls::pki_types::CertificateDer;
 
 use crate::credentials::Entry;
 
+const ABSENT: &str = "the registry has no such image, or does not show it to this user";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a look-up, whatever becomes of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Most errors of one answer that are told.
+const MAX_CODES: usize = 4;
 
-/// A client of registries.
-#[derive(Clone)]
-pub struct Registries(Client);
+/// Asks registries.
+#[derive(Debug, Clone)]
+pub struct Registries {
+    authorities: Vec<Certificate>,
+    plain: Vec<String>,
+}
 
 impl Registries {
     /// `authorities` are all that are trusted; `plain` are the hosts that are asked by plain HTTP.
-    ///
-    /// # Errors
-    /// One of the authorities is none.
-    pub fn new(authorities: &[CertificateDer<'_>], plain: &[String]) -> Result<Self, String> {
+    pub fn new(authorities: &[CertificateDer<'_>], plain: &[String]) -> Self {
         let certificate = |der: &CertificateDer<'_>| Certificate {
             encoding: CertificateEncoding::Der,
             data: der.to_vec(),
         };
+        let authorities = authorities.iter().map(certificate).collect();
+        Self { authorities, plain: plain.to_vec() }
+    }
+
+    /// One for each look-up: a client keeps the first credential of a host, and tokens by image.
+    fn client(&self) -> Result<Client, OciDistributionError> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let config = ClientConfig {
-            protocol: ClientProtocol::HttpsExcept(plain.to_vec()),
-            tls_certs_only: authorities.iter().map(certificate).collect(),
+        Client::try_from(ClientConfig {
+            protocol: ClientProtocol::HttpsExcept(self.plain.clone()),
+            tls_certs_only: self.authorities.clone(),
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(TIMEOUT),
             user_agent: concat!("pullpass/", env!("CARGO_PKG_VERSION")),
             https_proxy: environment("HTTPS_PROXY").or_else(|| environment("https_proxy")),
             no_proxy: environment("NO_PROXY").or_else(|| environment("no_proxy")),
             ..ClientConfig::default()
-        };
-        let client = Client::try_from(config).map_err(|error| told(&error))?;
-        Ok(Self(client))
+        })
     }
 
     /// Looks an image up with a credential, as the kubelet's runtime does before it pulls.
@@ -56,7 +63,8 @@ impl Registries {
         let (user, password) =
             (text(credential.username().expose())?, text(credential.password().expose())?);
         let auth = RegistryAuth::Basic(user, password);
-        let looked = tokio::time::timeout(TIMEOUT, self.0.fetch_manifest_digest(&reference, &auth));
+        let client = self.client().map_err(|error| told(&error))?;
+        let looked = tokio::time::timeout(TIMEOUT, client.fetch_manifest_digest(&reference, &auth));
         match looked.await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(told(&error)),
@@ -86,18 +94,47 @@ fn told(error: &OciDistributionError) -> String {
             "the registry refuses the user name and the password".to_owned()
         }
         OciDistributionError::RegistryError { envelope, .. } => {
-            let codes = envelope.errors.iter().map(|error| format!("{:?}", error.code));
-            let codes: Vec<String> = codes.collect();
+            let codes = envelope.errors.iter().map(|error| &error.code);
+            let is_absent = |code: &OciErrorCode| {
+                matches!(code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown)
+            };
+            if codes.clone().any(is_absent) {
+                return ABSENT.to_owned();
+            }
+            let codes = codes.map(|code| match code {
+                OciErrorCode::Other(_) => "an error of its own".to_owned(),
+                code => format!("{code:?}"),
+            });
+            let codes: Vec<String> = codes.take(MAX_CODES).collect();
             format!("the registry refuses it: {}", codes.join(", "))
         }
         OciDistributionError::ImageManifestNotFoundError(_)
-        | OciDistributionError::ServerError { code: 404, .. } => {
-            "the registry has no such image, or does not show it to this user".to_owned()
-        }
+        | OciDistributionError::ServerError { code: 404, .. } => ABSENT.to_owned(),
         OciDistributionError::ServerError { code, .. } => {
             format!("the registry answered with status {code}")
         }
         OciDistributionError::RequestError(error) => transport(error),
         _ => "the registry's answer cannot be understood".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_51_of_a_refusal_only_documented_codes_are_told() {
+        let of = |codes: &[&str]| {
+            let error = |code: &&str| serde_json::json!({"code": code, "message": "hunter2"});
+            let errors: Vec<_> = codes.iter().map(error).collect();
+            let envelope = serde_json::from_value(serde_json::json!({"errors": errors})).unwrap();
+            told(&OciDistributionError::RegistryError { envelope, url: "hunter2".to_owned() })
+        };
+        assert_eq!(of(&["DENIED"]), "the registry refuses it: Denied");
+        assert_eq!(
+            of(&["hunter2", "DENIED"]),
+            "the registry refuses it: an error of its own, Denied"
+        );
+        assert!(of(&vec!["DENIED"; 10_000]).len() < 100);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     registries::Registries,
     sources::Finding,
 };
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
@@ -51,14 +51,14 @@ pub struct Check {
 struct CredentialArgs {
     /// Try each credential once: tokens are fetched with the identity of this environment. Without --sources the
     /// Secrets are those of the cluster
-    #[arg(long, env = "PULLPASS_CREDENTIALS", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "PULLPASS_CHECK_CREDENTIALS", value_parser = clap::builder::BoolishValueParser::new())]
     credentials: bool,
     /// An image that is looked up at its registry with the credential of each entry that it matches; more with
     /// commas, or given again
     #[arg(
         long,
         value_name = "IMAGE",
-        env = "PULLPASS_IMAGE",
+        env = "PULLPASS_CHECK_IMAGE",
         value_delimiter = ',',
         requires = "credentials"
     )]
@@ -67,7 +67,7 @@ struct CredentialArgs {
     #[arg(
         long,
         value_name = "HOST[:PORT]",
-        env = "PULLPASS_PLAIN_HTTP",
+        env = "PULLPASS_CHECK_PLAIN_HTTP",
         value_delimiter = ',',
         requires = "credentials"
     )]
@@ -129,8 +129,6 @@ impl Check {
         let tokens = self.tokens.tokens().map_err(|message| usage_error("check", &message))?;
         connected::block_on(async {
             let registries = Registries::new(tokens.authorities(), plain_http);
-            let registries = registries
-                .map_err(|reason| anyhow!("failed to set up the client of registries: {reason}"))?;
             let sourced = self.sources.load_or_list(config, kubeconfig.as_deref()).await?;
             let trial = Trial {
                 sourced: &sourced,
@@ -138,7 +136,7 @@ impl Check {
                 tokens: &tokens,
                 registries: &registries,
             };
-            let tried = trial.run().await;
+            let tried = trial.run().await?;
             Ok((sourced, tried))
         })
     }
@@ -210,6 +208,10 @@ fn print_tried(out: &mut impl Write, tried: &Tried) -> Result<()> {
         (None, Some(end)) => {
             writeln!(out, "credentials: {GOOD}good{GOOD:#}: {entry}: a token until {end}")?;
         }
+        (None, None) if tried.is_end_unknown => writeln!(
+            out,
+            "credentials: {WARNING}good{WARNING:#}: {entry}: a token, of which the issuer tells no end that could be true"
+        )?,
         (None, None) => writeln!(out, "credentials: {GOOD}good{GOOD:#}: {entry}")?,
     }
     for LookedUp { image, reason, .. } in &tried.images {

@@ -6,7 +6,8 @@ use crate::{
 };
 use anyhow::Context as _;
 use clap::Args;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use tracing::warn;
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -58,6 +59,23 @@ pub fn run(
     process: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     telemetry::logs::start(&logging.level, logging.format)?;
+    if let Err(error) = keep_memory_private() {
+        warn!(%error, "failed to keep this process out of core dumps; set `ulimit -c 0`");
+    }
     let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
     runtime.block_on(process)
+}
+
+/// In the memory are the pull secrets and the private key: the kernel then writes it into no core dump, and
+/// shows it to no other process of the same user.
+#[cfg(target_os = "linux")]
+fn keep_memory_private() -> io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn keep_memory_private() -> io::Result<()> {
+    Ok(())
 }

@@ -1,8 +1,7 @@
 //! Where tokens of registries are fetched.
 
-use crate::tokens::{Endpoint, Tokens, parse_endpoint};
+use crate::tokens::{Endpoints, Tokens, parse_endpoint};
 use clap::Args;
-use reqwest::Url;
 use std::{fs, path::PathBuf};
 
 /// `--token-endpoint` and `--token-ca-file`.
@@ -15,10 +14,9 @@ pub struct TokenArgs {
         long,
         value_name = "SERVICE=URL",
         env = "PULLPASS_TOKEN_ENDPOINT",
-        value_parser = parse_endpoint,
         value_delimiter = ','
     )]
-    token_endpoint: Vec<(Endpoint, Url)>,
+    token_endpoint: Vec<String>,
     /// Certificates (PEM) of authorities that those services may have, beside the public ones
     #[arg(long, value_name = "FILE", env = "PULLPASS_TOKEN_CA_FILE")]
     token_ca_file: Option<PathBuf>,
@@ -28,9 +26,13 @@ impl TokenArgs {
     /// What fetches them.
     ///
     /// # Errors
-    /// The file cannot be used.
+    /// An endpoint or the file cannot be used.
     pub fn tokens(&self) -> Result<Tokens, String> {
-        let endpoints = self.token_endpoint.iter().cloned().collect();
+        // Not by clap, which shows what it refuses: a password may be written there.
+        let endpoints = self.token_endpoint.iter().map(|text| parse_endpoint(text));
+        let endpoints = endpoints
+            .collect::<Result<Endpoints, _>>()
+            .map_err(|reason| format!("--token-endpoint cannot be used: {reason}"))?;
         let Some(path) = &self.token_ca_file else { return Tokens::new(endpoints, b"") };
         let authorities = fs::read(path).map_err(|error| error.to_string());
         let tokens = authorities.and_then(|authorities| Tokens::new(endpoints, &authorities));

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use anyhow::Result;
 use serde::Serialize;
 
 use super::sources::Sourced;
+use super::usage_error;
 use crate::config::Entry;
 use crate::credentials::{DockerConfig, Keyring, SecretKind, compose};
 use crate::image::Reference;
@@ -27,6 +29,9 @@ pub struct Tried {
     /// When its token ends (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
+    /// Its issuer tells no end of it that could be true.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_end_unknown: bool,
     /// Images that were looked up with it.
     pub images: Vec<LookedUp>,
 }
@@ -60,10 +65,24 @@ type Content = (Vec<u8>, Option<Life>);
 
 impl Trial<'_> {
     /// Tries each entry that has a source, one after the other.
-    pub async fn run(&self) -> Vec<Tried> {
+    ///
+    /// # Errors
+    /// An image is for none of them.
+    pub async fn run(&self) -> Result<Vec<Tried>> {
+        for image in self.images {
+            let reference = Reference::parse(image);
+            let mut entries = self.entries();
+            let is_for = |entry: &Entry| reference.as_ref().is_ok_and(|it| is_for(entry, it));
+            if !entries.any(is_for) {
+                let message = format!(
+                    "--image {image}: no entry that has a source matches it; correct the image, or the patterns of the entry"
+                );
+                return Err(usage_error("check", &message));
+            }
+        }
         let mut fetched = HashMap::new();
         let mut all = Vec::new();
-        for entry in self.sourced.config.entries().iter().filter(|entry| entry.source.is_some()) {
+        for entry in self.entries() {
             let tried = match self.content(entry, &mut fetched).await {
                 Ok((content, life)) => self.with_images(entry, &content, life).await,
                 Err(reason) => Tried {
@@ -71,12 +90,17 @@ impl Trial<'_> {
                     works: false,
                     reason: Some(reason),
                     expires_at: None,
+                    is_end_unknown: false,
                     images: vec![],
                 },
             };
             all.push(tried);
         }
-        all
+        Ok(all)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.sourced.config.entries().iter().filter(|entry| entry.source.is_some())
     }
 
     async fn content(
@@ -120,7 +144,7 @@ impl Trial<'_> {
         let mut images = Vec::new();
         for image in self.images {
             let Ok(reference) = Reference::parse(image) else { continue };
-            if entry.images.iter().any(|pattern| pattern.matches(&reference)) {
+            if is_for(entry, &reference) {
                 let looked = self.look_up(image, &reference, content).await;
                 let (found, reason) = (looked.is_ok(), looked.err());
                 images.push(LookedUp { image: image.clone(), found, reason });
@@ -133,6 +157,7 @@ impl Trial<'_> {
             works: images.iter().all(|image| image.found),
             reason: None,
             expires_at: end.map(|end| end.to_string()),
+            is_end_unknown: life.is_some_and(|life| life.is_assumed),
             images,
         }
     }
@@ -156,4 +181,8 @@ impl Trial<'_> {
         }
         last
     }
+}
+
+fn is_for(entry: &Entry, image: &Reference<'_>) -> bool {
+    entry.images.iter().any(|pattern| pattern.matches(image))
 }

@@ -1,11 +1,11 @@
 //! The client of the API server.
 
+use axum::http::Uri;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use std::{
-    error::Error as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -38,7 +38,7 @@ pub enum ClientError {
     Infer(String),
     /// The client cannot be built.
     #[error("failed to build the client of the API server: {0}")]
-    Build(kube::Error),
+    Build(String),
 }
 
 /// Connects by this kubeconfig, else by the environment: `KUBECONFIG`, or a Pod's ServiceAccount.
@@ -54,7 +54,7 @@ pub async fn connect_without_retries(kubeconfig: Option<&Path>) -> Result<Client
 }
 
 fn client(config: Config) -> Result<Client, ClientError> {
-    let client = Client::try_from(config).map_err(ClientError::Build)?;
+    let client = Client::try_from(config).map_err(|error| ClientError::Build(told(&error)))?;
     Ok(without_silence(client, SILENCE))
 }
 
@@ -70,26 +70,42 @@ pub fn without_silence(client: Client, silence: Duration) -> Client {
 
 async fn config(kubeconfig: Option<&Path>) -> Result<Config, ClientError> {
     let mut config = match kubeconfig {
-        Some(path) => from_file(path).await.map_err(|error| ClientError::Kubeconfig {
-            path: path.to_owned(),
-            reason: reason_of(&error),
+        Some(path) => of(Kubeconfig::read_from(path)).await.map_err(|error| {
+            ClientError::Kubeconfig { path: path.to_owned(), reason: reason_of(&error) }
         })?,
-        None => Config::infer().await.map_err(|error| {
-            let source = error.source().and_then(|source| source.downcast_ref());
-            ClientError::Infer(match source {
-                Some(kubeconfig @ KubeconfigError::Parse(_)) => reason_of(kubeconfig),
-                _ => error.to_string(),
-            })
-        })?,
+        None => match of(Kubeconfig::read()).await {
+            Ok(config) => config,
+            Err(error) => Config::incluster().map_err(|in_cluster| {
+                ClientError::Infer(format!("{in_cluster}; {}", reason_of(&error)))
+            })?,
+        },
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     Ok(config)
 }
 
-async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {
-    let kubeconfig = Kubeconfig::read_from(path)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
+/// The proxy of the environment is the way to registries and issuers: the API server is asked directly, as in
+/// a Pod.
+async fn of(kubeconfig: Result<Kubeconfig, KubeconfigError>) -> Result<Config, KubeconfigError> {
+    let kubeconfig = kubeconfig?;
+    let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
+    let written: Vec<Uri> =
+        clusters.filter_map(|cluster| cluster.proxy_url.as_ref()?.parse().ok()).collect();
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    config.proxy_url = config.proxy_url.filter(|proxy| written.contains(proxy));
+    Ok(config)
+}
+
+/// kube shows the whole URL of a proxy, with the password in it.
+fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
+            "its kubeconfig names a proxy (`proxy-url`), and the API server can only be asked directly; take it out".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Of what cannot be parsed only the place is told: the text may be that of a token.

@@ -7,6 +7,8 @@ mod generated;
 mod import;
 mod inject;
 mod matches;
+#[cfg(target_os = "linux")]
+mod memory;
 mod run;
 mod sources;
 mod usage;

@@ -1,4 +1,4 @@
-use super::run::{CONFIG, pullpass};
+use super::run::{CONFIG, file, pullpass};
 use rstest::rstest;
 
 #[rstest]
@@ -142,12 +142,57 @@ fn fault_51_of_a_kubeconfig_that_cannot_be_parsed_only_the_place_is_told() {
     let file = file.to_str().unwrap();
     let webhook = ["--listen=127.0.0.1:0", "--config-map=a/b", "--self-signed"];
     for (subcommand, flags) in [("controller", &[][..]), ("webhook", &webhook[..])] {
-        let common = [subcommand, "--admin-listen=127.0.0.1:0", "--kubeconfig", file];
+        let listen = "--admin-listen=127.0.0.1:0";
+        let common = [subcommand, "--log-level=trace", listen, "--kubeconfig", file];
         let by_flag = pullpass(&[&common, flags].concat()).run();
-        let by_variable = pullpass(&[&common[..2], flags].concat()).env("KUBECONFIG", file).run();
+        let by_variable = pullpass(&[&common[..3], flags].concat()).env("KUBECONFIG", file).run();
         for told in [by_flag.stderr, by_variable.stderr] {
             assert!(told.contains("cannot be parsed at line"), "{told}");
             assert!(!told.contains("TOPSECRET"), "{told}");
         }
     }
+}
+
+/// A password may stand in a URL: no usage error repeats it.
+#[rstest]
+#[case("ecr=https://me:hunter2@ecr.example.com")]
+#[case("nonsense=https://me:hunter2@ecr.example.com")]
+#[case("https://me:hunter2@ecr.example.com")]
+fn fault_51_an_endpoint_that_is_refused_is_not_shown(#[case] endpoint: &str) {
+    for arguments in [&["controller"][..], &["check", "--config", CONFIG, "--credentials"]] {
+        let all = [arguments, &["--token-endpoint", endpoint]].concat();
+        let outcome = pullpass(&all).run();
+        let told = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.code, 2, "{told}");
+        assert!(told.contains("--token-endpoint cannot be used: "), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn fault_51_the_api_server_is_asked_directly_and_a_proxys_password_is_not_told() {
+    let listen = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (server, proxy) = (listen(), listen());
+    let [at_server, at_proxy] = [&server, &proxy].map(|listener| listener.local_addr().unwrap());
+    let status = |more: &str| {
+        let kubeconfig = file(&format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\nusers: [{{name: a, user: {{token: TOPSECRET}}}}]\nclusters: [{{name: a, cluster: {{server: 'http://{at_server}'{more}}}}}]\n"
+        ));
+        let call = pullpass(&["status", "--kubeconfig"]).arg(kubeconfig.path());
+        call.env("HTTPS_PROXY", &format!("http://me:TOPSECRET@{at_proxy}")).run().refused()
+    };
+    for scheme in ["http", "https", "socks5", "ftp"] {
+        let said = status(&format!(", proxy-url: '{scheme}://me:TOPSECRET@127.0.0.1:2'"));
+        assert!(said.contains("names a proxy (`proxy-url`)"), "{said}");
+        assert!(!said.contains("TOPSECRET"), "{said}");
+    }
+
+    // It hangs up on whoever asks, and is gone.
+    let asked = std::thread::spawn(move || server.accept().map(drop));
+    let said = status("");
+    assert!(said.contains("failed to get ConfigMap"), "{said}");
+    assert!(!said.contains("TOPSECRET"), "{said}");
+    asked.join().unwrap().unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    assert_eq!(proxy.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -54,6 +54,12 @@ impl NewController {
         self
     }
 
+    /// With one more environment variable.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> ControllerProcess {
         let mut controller = self.spawn();

@@ -60,6 +60,7 @@ mod workloads;
 mod api_server_away;
 mod audit_annotations;
 mod ca_bundle;
+mod canaries;
 mod certificate_secret;
 mod certificate_verified;
 mod changing_hands;

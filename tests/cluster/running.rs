@@ -33,9 +33,14 @@ impl Running {
             env!("CARGO_BIN_EXE_pullpass").into(),
             subcommand.into(),
             format!("--admin-listen=127.0.0.1:{admin_port}").into(),
-            "--log-format=json".into(),
         ];
         command.extend(arguments);
+        let is_format = |argument: &OsString| {
+            argument.to_str().is_some_and(|argument| argument.starts_with("--log-format="))
+        };
+        if !command.iter().any(is_format) {
+            command.push("--log-format=json".into());
+        }
         let process = Supervised::start(&Program {
             command,
             environment,

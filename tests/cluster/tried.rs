@@ -83,7 +83,32 @@ async fn an_image_is_found_with_the_right_password_and_not_with_another() {
     assert!(told.contains("the registry cannot be asked"), "{told}");
 }
 
+/// One entry's password is not taken for another's.
 #[tokio::test]
+async fn entries_of_one_registry_are_tried_each_with_its_own_password() {
+    let registry = Registry::start(PASSWORD).await;
+    let cluster = Cluster::exclusive().await;
+    cluster.apply_default_overlay(1).await;
+    secret(&cluster, PASSWORD).await;
+    let wrong = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong", "namespace": SYSTEM_NAMESPACE},
+        "stringData": {"token": "wrong-password"},
+    });
+    cluster.apply(&wrong).await;
+    let host = registry.host();
+    let good = table(&host);
+    let line = good.lines().last().expect("it has an entry");
+    let bad = line.replace("name: a", "name: b").replace("secret: robot", "secret: wrong");
+    let image = format!("--image={host}/team/app:1");
+    for table in [format!("{good}{bad}\n"), good.replace(line, &format!("{bad}\n{line}"))] {
+        let (code, told) = check(&cluster, &table, &[&format!("--plain-http={host}"), &image]);
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("found: a: "), "{told}");
+        assert!(told.contains("error: b: ") && told.contains("refuses the user name"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_and_tokens_are_told() {
     let issuer = Issuer::start("a-token").await;
     let cluster = Cluster::exclusive().await;
@@ -106,6 +131,10 @@ async fn what_is_not_there_and_tokens_are_told() {
         told.contains("credentials: error: t: failed to ask the metadata server http://127.0.0.1:"),
         "{told}"
     );
+
+    let (code, told) = check(&cluster, &table, &["--image", "quay.io/a/b"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("--image quay.io/a/b: no entry that has a source matches it"), "{told}");
 
     let (code, told) = check(&cluster, &table, &["--image", "not an image"]);
     assert_eq!(code, Some(2), "{told}");

@@ -26,10 +26,8 @@ use tokio::time::{Instant, sleep_until};
 
 use self::fetching::Fetching;
 use self::heard::Heard;
-use self::plan::Plan;
 use self::report::Report;
 use self::state::State;
-use self::write::carry_out;
 use self::writes::Writes;
 use crate::cluster::credential_secret::FIELD_MANAGER;
 use crate::cluster::single::{self, Seen};
@@ -75,20 +73,18 @@ async fn look_after(
     let heard = Heard::new(liveness);
     let inputs = inputs(&client, &secrets, options).inspect(|input| heard.of(input));
     let mut inputs = pin!(inputs);
-    let (mut state, mut writes) = (State::default(), Writes::default());
+    let (mut state, mut writes) = (State::default(), Writes::new(secrets));
     loop {
         // All that is there already, before the look at all of it.
         while let Some(Some(input)) = inputs.next().now_or_never() {
             take(&mut state, &report, input);
         }
         let mut wake = None;
-        if let Some(plan) = state.plan() {
+        if let Some(plan) = state.plan(fetching.now()) {
             let next = fetching.begin(&plan.tokens);
             report.planned(&plan, &fetching);
-            carry_out_due(&secrets, &plan, &mut state, &mut writes, &mut report).await;
-            let look = Instant::now() + LOOK;
-            wake = next.map(|pause| Instant::now() + pause).map(|at| at.min(look));
-            wake = wake.into_iter().chain(writes.earliest(&plan)).min();
+            let look = next.map(|pause| Instant::now() + pause.min(LOOK));
+            wake = writes.begin(plan.steps).into_iter().chain(look).min();
         }
         let woken = async {
             match wake {
@@ -105,34 +101,13 @@ async fn look_after(
                 }
                 Err(failure) => report.not_fetched(&request, &failure),
             },
-            () = woken => {}
-        }
-    }
-}
-
-/// Steps that failed, or that somebody keeps undoing, have to wait.
-async fn carry_out_due(
-    secrets: &Api<Secret>,
-    plan: &Plan,
-    state: &mut State,
-    writes: &mut Writes,
-    report: &mut Report,
-) {
-    writes.forget_calm();
-    for step in plan.steps.iter().filter(|step| writes.is_due(step.name())).collect::<Vec<_>>() {
-        let name = step.name();
-        match carry_out(secrets, step).await {
-            Ok(done) => {
-                report.done(&done);
-                if writes.done(name) {
-                    report.contested(name);
+            written = writes.next() => {
+                report.written(&written);
+                if let Ok(done) = written.outcome {
+                    done.into_state(&mut state);
                 }
-                done.into_state(state);
             }
-            Err(error) => {
-                writes.failed(name);
-                report.failed(&error);
-            }
+            () = woken => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -10,7 +11,7 @@ use kube::core::ObjectMeta;
 use super::memo::Memo;
 use super::state::{Held, Secrets};
 use crate::cluster::credential_secret::{self as managed, Credential, Stamp};
-use crate::config::Config;
+use crate::config::{Config, Made};
 use crate::sources::{TokenRequest, Wanted};
 use crate::tokens::Life;
 
@@ -49,6 +50,8 @@ pub struct Plan {
     pub wanted: usize,
     /// The tokens that entries want, by the mark of what they are fetched with.
     pub tokens: BTreeMap<String, WantedToken>,
+    /// By entry, the life of the token that its Secret holds, whatever that was fetched with.
+    pub stored: BTreeMap<String, Life>,
 }
 
 /// A token that entries want.
@@ -75,6 +78,7 @@ pub fn plan(
     secrets: &Secrets,
     fetched: &HashMap<String, Held>,
     memo: &mut Memo,
+    now: SystemTime,
 ) -> Plan {
     let mut plan = Plan::default();
     let mut kept = HashSet::new();
@@ -82,6 +86,10 @@ pub fn plan(
         let Some(source) = &entry.source else { continue };
         let Some(wanted) = memo.wanted(entry, secrets) else { continue };
         plan.wanted += 1;
+        if let (Some(Made::Token(_)), Some(secret)) = (&source.made, secrets.get(&source.secret)) {
+            let life = managed::token(secret).map(|(stamp, _)| stamp.life);
+            plan.stored.extend(life.map(|life| (entry.name.to_string(), life)));
+        }
         kept.insert(&*source.secret);
         match &*wanted {
             Ok(Wanted::Content(content)) => {
@@ -98,7 +106,7 @@ pub fn plan(
             }
         }
     }
-    plan.tokens(secrets);
+    plan.tokens(secrets, now);
     plan.delete_all_but(&kept, secrets);
     memo.keep_only(|secret| kept.contains(secret));
     plan
@@ -119,12 +127,17 @@ impl Plan {
     }
 
     /// The newest token goes to all entries that want it: one that is held already is not fetched.
-    fn tokens(&mut self, secrets: &Secrets) {
+    fn tokens(&mut self, secrets: &Secrets, now: SystemTime) {
         let mut tokens = std::mem::take(&mut self.tokens);
         for (mark, token) in &mut tokens {
             let names = token.entries.iter().map(|(_, name)| name);
             let held = names.filter_map(|name| held(secrets.get(name)?, mark));
-            token.held = held.chain(token.held.take()).max_by_key(|held| held.stamp.life.issued_at);
+            // By a clock that was ahead an old one would be the newest.
+            let age = |held: &Held| {
+                let life = held.stamp.life;
+                (!life.is_of_the_future(now), life.issued_at)
+            };
+            token.held = held.chain(token.held.take()).max_by_key(age);
             let Some(Held { stamp, content }) = &token.held else { continue };
             for (entry, name) in &token.entries {
                 let credential = Credential { entry, content, stamp: Some(stamp) };
@@ -166,4 +179,139 @@ impl Plan {
 fn held(secret: &Secret, mark: &str) -> Option<Held> {
     let (stamp, content): (Stamp, _) = managed::token(secret)?;
     (stamp.made_from == mark).then(|| Held { stamp, content: Arc::from(content) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::controller::credentials::state::State;
+    use crate::controller::credentials::state::tests::{NOW, secret, state};
+    use serde_json::json;
+    use std::time::Duration;
+
+    const TOKENS: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['r.azurecr.io/*'], namespaces: {names: [x]}, source: &s {acr: {registries: [r.azurecr.io], tenantId: example.com, clientId: 11111111-2222-3333-4444-555555555555, clientSecretFrom: {secret: s, key: t}}}}\n- {name: b, images: ['r.azurecr.io/b/*'], namespaces: {names: [y]}, source: *s}\n";
+
+    fn tokens() -> State {
+        let mut state = state(None);
+        state.set_config(config::parse(TOKENS).unwrap().config);
+        state
+    }
+
+    fn held(state: &mut State, hour: u64) -> Held {
+        let marks: Vec<String> = state.plan(NOW).unwrap().tokens.into_keys().collect();
+        let [made_from] = &marks[..] else { panic!("{marks:?}") };
+        let issued_at = SystemTime::UNIX_EPOCH + Duration::from_secs(hour * 3600);
+        let expires_at = issued_at + Duration::from_secs(3 * 3600);
+        let life = Life { issued_at, expires_at, is_assumed: false };
+        let content = format!("content {hour}").into_bytes().into();
+        Held { stamp: Stamp { made_from: made_from.clone(), life }, content }
+    }
+
+    /// The Secrets that the plan writes, as they are then stored.
+    fn written(plan: Plan) -> Vec<Secret> {
+        let manager = json!({"manager": managed::FIELD_MANAGER});
+        let steps = plan.steps.into_iter().map(|step| match step {
+            Step::Create(mut secret) | Step::Update(mut secret) => {
+                secret.metadata.managed_fields =
+                    serde_json::from_value(json!([manager.clone()])).unwrap();
+                *secret
+            }
+            Step::Delete(metadata) => panic!("{metadata:?}"),
+        });
+        steps.collect()
+    }
+
+    #[test]
+    fn one_token_serves_all_entries_that_ask_in_the_same_way() {
+        let mut state = tokens();
+        let plan = state.plan(NOW).unwrap();
+        assert!(plan.steps.is_empty() && plan.broken.is_empty(), "{plan:?}");
+        let wanted: Vec<_> = plan.tokens.values().map(|token| token.entries.len()).collect();
+        assert_eq!(wanted, [2], "one request for both");
+
+        let first = held(&mut state, 1);
+        state.set_token(first.clone());
+        let secrets = written(state.plan(NOW).unwrap());
+        assert_eq!(secrets.len(), 2);
+
+        // A new controller finds it in either of them, and gives it to the other.
+        let mut restarted = tokens();
+        restarted.set_secret(secrets[0].clone());
+        let plan = restarted.plan(NOW).unwrap();
+        assert_eq!(plan.tokens.values().next().unwrap().life(), Some(first.stamp.life));
+        let made = written(plan);
+        assert_eq!((made.len(), &made[0].data), (1, &secrets[1].data));
+
+        for secret in secrets {
+            state.set_secret(secret);
+        }
+        assert!(state.plan(NOW).unwrap().steps.is_empty());
+        let next = held(&mut state, 3);
+        state.set_token(next);
+        let secrets = written(state.plan(NOW).unwrap());
+        assert_eq!(secrets.len(), 2, "both are renewed in place");
+    }
+
+    #[test]
+    fn the_last_good_token_stays_when_what_it_was_fetched_with_changes() {
+        let mut state = tokens();
+        let first = held(&mut state, 1);
+        state.set_token(first);
+        for secret in written(state.plan(NOW).unwrap()) {
+            state.set_secret(secret);
+        }
+        state.set_secret(secret(json!({"metadata": {"name": "s"}, "data": {"t": "bmV3"}})));
+        let plan = state.plan(NOW).unwrap();
+        assert!(plan.steps.is_empty(), "{plan:?}");
+        assert_eq!(plan.tokens.values().next().unwrap().life(), None, "a new one is wanted");
+        assert!(plan.stored.keys().eq(["a", "b"]), "and until when the old ones are good is known");
+    }
+
+    #[test]
+    fn a_token_found_outlasts_its_secret_and_one_of_a_clock_ahead_gives_way() {
+        let mut first = tokens();
+        let ahead = held(&mut first, 1_000);
+        first.set_token(ahead.clone());
+        let mut state = tokens();
+        for secret in written(first.plan(NOW).unwrap()) {
+            state.set_secret(secret);
+        }
+        let life = |state: &mut State| {
+            state.plan(NOW).unwrap().tokens.into_values().next().unwrap().life()
+        };
+        assert_eq!(life(&mut state), Some(ahead.stamp.life));
+        let secrets = state.plan(NOW).unwrap().tokens.into_values().next().unwrap().entries;
+        for (_, secret) in &secrets {
+            state.remove_secret(secret);
+        }
+        assert_eq!(
+            state.plan(NOW).unwrap().steps.len(),
+            2,
+            "both are made again, of the same token"
+        );
+
+        let fresh = held(&mut state, 0);
+        state.set_token(fresh.clone());
+        assert_eq!(life(&mut state), Some(fresh.stamp.life));
+        for secret in written(first.plan(NOW).unwrap()) {
+            state.set_secret(secret);
+        }
+        assert_eq!(life(&mut state), Some(fresh.stamp.life), "whatever the Secrets hold");
+    }
+
+    #[test]
+    fn what_somebody_put_into_the_secret_is_no_token() {
+        let mut state = tokens();
+        let first = held(&mut state, 1);
+        state.set_token(first);
+        let mut edited = written(state.plan(NOW).unwrap()).remove(0);
+        edited.data =
+            Some([(".dockerconfigjson".to_owned(), k8s_openapi::ByteString(b"{}".into()))].into());
+        let mut restarted = tokens();
+        restarted.set_secret(edited.clone());
+        assert_eq!(restarted.plan(NOW).unwrap().tokens.values().next().unwrap().life(), None);
+        state.set_secret(edited);
+        assert_eq!(state.plan(NOW).unwrap().steps.len(), 2, "it is put right");
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ObjectReference, Secret};
 use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
 
@@ -12,9 +12,9 @@ use super::fetching::Fetching;
 use super::plan::{Plan, WantedToken};
 use super::state::Held;
 use super::write::Done;
+use super::writes::Written;
 use crate::config::TokenSource;
 use crate::controller::CopyOptions;
-use crate::controller::request::RequestError;
 use crate::controller::told::{Telling, Told, reference, telling};
 use crate::sources::TokenRequest;
 use crate::telemetry::credentials::{CredentialState, TokenKind};
@@ -27,11 +27,17 @@ pub struct Report {
     config_map: ObjectReference,
     namespace: String,
     metrics: Arc<Metrics>,
-    /// What was told, by entry.
-    told: BTreeMap<String, (&'static str, String)>,
-    /// By entry, when its token was fetched, and when it ends.
+    told: BTreeMap<Subject, Word>,
+    /// By entry, when the token was fetched that its Secret holds, and when it ends.
     times: BTreeMap<String, [i64; 2]>,
 }
+
+/// What an Event is about: an entry, and the Event's reason.
+type Subject = (String, &'static str);
+/// What is the matter, in words that stay the same while the matter does.
+type Word = String;
+/// What is the matter, and the note that tells it.
+type Matter = (Word, String);
 
 impl Report {
     /// Nothing has been said yet. What is told by Events comes out of the other end.
@@ -46,34 +52,37 @@ impl Report {
 
     /// What is to be done, and what cannot be. What was told before is not told again.
     pub fn planned(&mut self, plan: &Plan, fetching: &Fetching) {
-        let found = self.found(plan, fetching);
-        let broken = found.values().filter(|(reason, _)| *reason != IN_THE_WAY).count();
+        let failing = plan.tokens.iter().filter(|(mark, _)| fetching.failure(mark).is_some());
+        let failing: usize = failing.map(|(_, token)| token.entries.len()).sum();
         let states = &self.metrics.credentials.credentials;
         states.of(CredentialState::Wanted).set(count(plan.wanted));
-        states.of(CredentialState::Broken).set(count(broken));
+        states.of(CredentialState::Broken).set(count(plan.broken.len() + failing));
         states.of(CredentialState::Foreign).set(count(plan.in_the_way.len()));
-        let times: BTreeMap<_, _> = plan.tokens.values().flat_map(times).collect();
+        let times = plan.stored.iter().map(|(entry, life)| (entry.clone(), times(*life))).collect();
         self.metrics.credentials.tokens(&self.times, &times);
         self.times = times;
-        for (entry, (reason, note)) in &found {
-            if self.told.get(entry) != Some(&(*reason, note.clone())) {
+        let found = self.found(plan, fetching);
+        for ((entry, reason), (word, note)) in &found {
+            if self.told.get(&(entry.clone(), *reason)) != Some(word) {
                 self.telling.warn([self.config_map.clone()], reason, note);
             }
         }
-        self.told = found;
+        self.told = found.into_iter().map(|(subject, (word, _))| (subject, word)).collect();
     }
 
-    fn found(&self, plan: &Plan, fetching: &Fetching) -> BTreeMap<String, (&'static str, String)> {
+    fn found(&self, plan: &Plan, fetching: &Fetching) -> BTreeMap<Subject, Matter> {
         let namespace = &self.namespace;
         let broken = plan.broken.iter().map(|(entry, reason)| {
             let note = format!(
                 "the credential of the entry {entry} is not made: {reason}; the last good one stays"
             );
-            (entry.clone(), ("CredentialNotMade", note))
+            ((entry.clone(), "CredentialNotMade"), (reason.clone(), note))
         });
         let failing = plan.tokens.iter().filter_map(|(mark, token)| {
-            let note = not_fetched(token, fetching.failure(mark)?);
-            Some((token.entries.first()?.0.clone(), (NOT_FETCHED, note)))
+            let failure = fetching.failure(mark)?;
+            let (entry, _) = token.entries.first()?;
+            let note = not_fetched(token, failure, plan.stored.get(entry));
+            Some(((entry.clone(), "TokenNotFetched"), (failure.reason.as_str().to_owned(), note)))
         });
         let assumed = plan.tokens.values().filter_map(|token| {
             token.life().filter(|life| life.is_assumed)?;
@@ -81,13 +90,14 @@ impl Report {
                 "the issuer of the token of {} gives no time at which it ends that could be true: it is taken for good for an hour; look at the clocks of both",
                 entries(token)
             );
-            Some((token.entries.first()?.0.clone(), ("TokenExpiryAssumed", note)))
+            let (entry, _) = token.entries.first()?;
+            Some(((entry.clone(), "TokenExpiryAssumed"), (String::new(), note)))
         });
         let in_the_way = plan.in_the_way.iter().map(|(secret, entry)| {
             let note = format!(
                 "the Secret {namespace}/{secret} is not one that the controller made: it is in the way of the credential of the entry {entry}; delete it"
             );
-            (entry.clone(), (IN_THE_WAY, note))
+            ((entry.clone(), "SecretInTheWay"), (secret.clone(), note))
         });
         assumed.chain(broken).chain(failing).chain(in_the_way).collect()
     }
@@ -107,23 +117,36 @@ impl Report {
         warn!(kind = kind.as_str(), reason = failure.reason.as_str(), "{failure}; trying again");
     }
 
-    /// Something was written.
-    pub fn done(&self, done: &Done) {
+    /// A write ended; one that failed is tried again.
+    pub fn written(&self, written: &Written) {
+        match &written.outcome {
+            Ok(done) => self.done(done),
+            Err(error) => {
+                self.metrics.credentials.failures.inc();
+                warn!("{error}; trying again");
+            }
+        }
+        if written.is_contest {
+            self.contested(&written.name);
+        }
+    }
+
+    fn done(&self, done: &Done) {
         let namespace = &self.namespace;
+        let name = |secret: &Secret| secret.metadata.name.clone().unwrap_or_default();
         match done {
             Done::Created(secret) => {
-                let name = secret.metadata.name.as_deref().unwrap_or_default();
+                let name = name(secret);
                 info!("made the Secret {namespace}/{name}, which has the credential of an entry");
             }
             Done::Updated(secret) => {
-                let name = secret.metadata.name.as_deref().unwrap_or_default();
-                info!("renewed the credential in the Secret {namespace}/{name}");
+                info!("renewed the credential in the Secret {namespace}/{}", name(secret));
             }
             Done::Deleted(name) => {
                 info!("deleted the Secret {namespace}/{name}, which no entry has as it was");
             }
             Done::Ending(secret) => {
-                let name = secret.metadata.name.as_deref().unwrap_or_default();
+                let name = name(secret);
                 warn!(
                     "the Secret {namespace}/{name} is deleted, and a finalizer of somebody else holds it"
                 );
@@ -131,19 +154,12 @@ impl Report {
         }
     }
 
-    /// Somebody keeps undoing what is written.
-    pub fn contested(&self, name: &str) {
+    fn contested(&self, name: &str) {
         let namespace = &self.namespace;
         let note = format!(
             "the Secret {namespace}/{name} is changed or deleted by somebody else as soon as it is put right, which is done ever later; find who writes it, and make that leave it alone"
         );
         self.telling.warn([self.config_map.clone()], "CredentialContested", &note);
-    }
-
-    /// A write failed; it is tried again.
-    pub fn failed(&self, error: &RequestError) {
-        self.metrics.credentials.failures.inc();
-        warn!("{error}; trying again");
     }
 
     /// A watch failed; it is tried again.
@@ -163,14 +179,11 @@ impl Drop for Report {
     }
 }
 
-const NOT_FETCHED: &str = "TokenNotFetched";
-const IN_THE_WAY: &str = "SecretInTheWay";
-
-/// The same words while the matter is the same.
-fn not_fetched(token: &WantedToken, failure: &Failure) -> String {
-    let end = token.life().and_then(|life| jiff::Timestamp::try_from(life.expires_at).ok());
+/// With the end of the token that the Secret of its first entry holds.
+fn not_fetched(token: &WantedToken, failure: &Failure, stored: Option<&Life>) -> String {
+    let end = stored.and_then(|life| jiff::Timestamp::try_from(life.expires_at).ok());
     let stays = match end {
-        Some(end) => format!("the last good one ends at {end}"),
+        Some(end) => format!("the last good one stays, and ends at {end}"),
         None => "there is none yet".to_owned(),
     };
     format!("the token of {} is not fetched: {failure}; {stays}", entries(token))
@@ -185,16 +198,11 @@ fn entries(token: &WantedToken) -> String {
     }
 }
 
-/// Of each entry that has a token, when that was fetched, and when it ends.
-fn times(token: &WantedToken) -> impl Iterator<Item = (String, [i64; 2])> {
-    let seconds = |time: SystemTime| {
+/// When a token was fetched, and when it ends.
+fn times(life: Life) -> [i64; 2] {
+    [life.issued_at, life.expires_at].map(|time| {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         i64::try_from(since).unwrap_or(i64::MAX)
-    };
-    let life = token.life();
-    token.entries.iter().filter_map(move |(entry, _)| {
-        let Life { issued_at, expires_at, .. } = life?;
-        Some((entry.clone(), [seconds(issued_at), seconds(expires_at)]))
     })
 }
 

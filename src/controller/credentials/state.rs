@@ -1,7 +1,9 @@
 //! What is known of the table, of the Secrets of our own namespace and of tokens. No I/O.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -25,12 +27,19 @@ pub struct State {
 }
 
 /// A token that there is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Held {
     /// What it was fetched with, and how long it is good.
     pub stamp: Stamp,
     /// The docker config that it is in.
     pub content: Arc<[u8]>,
+}
+
+/// Without the token.
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("stamp", &self.stamp).finish_non_exhaustive()
+    }
 }
 
 /// The Secrets of our own namespace, each with the number of its last change.
@@ -105,31 +114,35 @@ impl State {
     }
 
     /// What is to be done; none before all is known, for what is not would look as if it were gone.
-    pub fn plan(&mut self) -> Option<Plan> {
+    pub fn plan(&mut self, now: SystemTime) -> Option<Plan> {
         let config = self.config.as_ref().filter(|_| self.are_secrets_known)?;
-        let plan = plan(config, &self.secrets, &self.fetched, &mut self.memo);
-        self.fetched.retain(|mark, _| plan.tokens.contains_key(mark));
+        let plan = plan(config, &self.secrets, &self.fetched, &mut self.memo, now);
+        // What is found in a Secret outlasts that Secret.
+        let held =
+            plan.tokens.iter().filter_map(|(mark, token)| Some((mark, token.held.as_ref()?)));
+        self.fetched = held.map(|(mark, held)| (mark.clone(), held.clone())).collect();
         Some(plan)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config;
     use crate::controller::credentials::plan::Step;
-    use crate::tokens::Life;
     use serde_json::{Value, json};
-    use std::time::{Duration, SystemTime};
 
+    /// No clock counts here.
+    pub const NOW: SystemTime = SystemTime::UNIX_EPOCH;
     const TABLE: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['quay.io/*'], namespaces: {names: [x]}, source: {basic: {registry: quay.io, username: u, passwordFrom: {secret: s, key: t}}}}\n- {name: b, images: ['gcr.io/*'], namespaces: {names: [x]}, source: {secret: s}}\n";
 
-    fn secret(object: Value) -> Secret {
+    /// An object as a Secret.
+    pub fn secret(object: Value) -> Secret {
         serde_json::from_value(object).unwrap()
     }
 
     /// `t` is `p`, and all is known.
-    fn state(with: Option<Secret>) -> State {
+    pub fn state(with: Option<Secret>) -> State {
         let mut state = State::default();
         state.set_config(config::parse(TABLE).unwrap().config);
         state.begin_list();
@@ -142,7 +155,7 @@ mod tests {
     }
 
     fn made() -> Secret {
-        let plan = state(None).plan().unwrap();
+        let plan = state(None).plan(NOW).unwrap();
         let [Step::Create(made)] = &plan.steps[..] else { panic!("{plan:?}") };
         let mut made = (**made).clone();
         let manager = json!({"manager": managed::FIELD_MANAGER});
@@ -169,34 +182,34 @@ mod tests {
     #[test]
     fn nothing_is_done_before_all_is_known() {
         let mut state = State::default();
-        assert!(state.plan().is_none());
+        assert!(state.plan(NOW).is_none());
         state.set_config(config::parse(TABLE).unwrap().config);
         state.begin_list();
         state.set_secret(made());
-        assert!(state.plan().is_none());
+        assert!(state.plan(NOW).is_none());
         state.end_list();
         // What it was made from is gone: it stays.
-        let plan = state.plan().unwrap();
+        let plan = state.plan(NOW).unwrap();
         assert!(plan.steps.is_empty() && plan.broken.contains_key("a"), "{plan:?}");
     }
 
     #[test]
     fn what_is_in_order_is_left_alone_and_what_is_not_is_put_right() {
-        assert_eq!(steps(state(None).plan()), one("create"));
-        assert_eq!(steps(state(Some(made())).plan()), []);
+        assert_eq!(steps(state(None).plan(NOW)), one("create"));
+        assert_eq!(steps(state(Some(made())).plan(NOW)), []);
         let mut edited = made();
         edited.data = Some(std::collections::BTreeMap::new());
-        assert_eq!(steps(state(Some(edited)).plan()), one("update"));
+        assert_eq!(steps(state(Some(edited)).plan(NOW)), one("update"));
         let mut frozen = made();
         (frozen.immutable, frozen.data) = (Some(true), None);
-        assert_eq!(steps(state(Some(frozen)).plan()), one("delete"), "to be made anew");
+        assert_eq!(steps(state(Some(frozen)).plan(NOW)), one("delete"), "to be made anew");
     }
 
     #[test]
     fn a_secret_of_somebody_else_is_in_the_way() {
         let mut theirs = made();
         theirs.metadata.managed_fields = None;
-        let plan = state(Some(theirs)).plan().unwrap();
+        let plan = state(Some(theirs)).plan(NOW).unwrap();
         assert!(plan.steps.is_empty() && plan.in_the_way.values().eq(["a"]), "{plan:?}");
     }
 
@@ -206,7 +219,7 @@ mod tests {
             let mut state = state(Some(secret));
             let table = TABLE.replace("name: a", "name: c");
             state.set_config(config::parse(&table).unwrap().config);
-            steps(state.plan())
+            steps(state.plan(NOW))
         };
         let of_both = gone(made());
         let [(_, new), (_, old)] = &of_both[..] else { panic!("{of_both:?}") };
@@ -223,11 +236,11 @@ mod tests {
         ending.metadata.deletion_timestamp =
             serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         ending.data = None;
-        assert_eq!(steps(state(Some(ending.clone())).plan()), []);
+        assert_eq!(steps(state(Some(ending.clone())).plan(NOW)), []);
         let mut state = state(Some(ending));
         let table = TABLE.replace("name: a", "name: c");
         state.set_config(config::parse(&table).unwrap().config);
-        assert_eq!(steps(state.plan()).len(), 1, "it is not deleted twice");
+        assert_eq!(steps(state.plan(NOW)).len(), 1, "it is not deleted twice");
     }
 
     #[test]
@@ -235,100 +248,8 @@ mod tests {
         let mut state = state(Some(made()));
         let table = TABLE.replace("key: t}", "key: other}");
         state.set_config(config::parse(&table).unwrap().config);
-        let plan = state.plan().unwrap();
+        let plan = state.plan(NOW).unwrap();
         assert!(plan.broken.contains_key("a"), "{plan:?}");
         assert_eq!(steps(Some(plan)), one("delete"), "nobody who is granted now gets it");
-    }
-
-    const TOKENS: &str = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: ['r.azurecr.io/*'], namespaces: {names: [x]}, source: &s {acr: {registries: [r.azurecr.io], tenantId: example.com, clientId: 11111111-2222-3333-4444-555555555555, clientSecretFrom: {secret: s, key: t}}}}\n- {name: b, images: ['r.azurecr.io/b/*'], namespaces: {names: [y]}, source: *s}\n";
-
-    fn tokens() -> State {
-        let mut state = state(None);
-        state.set_config(config::parse(TOKENS).unwrap().config);
-        state
-    }
-
-    fn held(state: &mut State, hour: u64) -> Held {
-        let marks: Vec<String> = state.plan().unwrap().tokens.into_keys().collect();
-        let [made_from] = &marks[..] else { panic!("{marks:?}") };
-        let issued_at = SystemTime::UNIX_EPOCH + Duration::from_secs(hour * 3600);
-        let expires_at = issued_at + Duration::from_secs(3 * 3600);
-        let life = Life { issued_at, expires_at, is_assumed: false };
-        let content = format!("content {hour}").into_bytes().into();
-        Held { stamp: Stamp { made_from: made_from.clone(), life }, content }
-    }
-
-    /// The Secrets that the plan writes, as they are then stored.
-    fn written(plan: Plan) -> Vec<Secret> {
-        let manager = json!({"manager": managed::FIELD_MANAGER});
-        let steps = plan.steps.into_iter().map(|step| match step {
-            Step::Create(mut secret) | Step::Update(mut secret) => {
-                secret.metadata.managed_fields =
-                    serde_json::from_value(json!([manager.clone()])).unwrap();
-                *secret
-            }
-            Step::Delete(metadata) => panic!("{metadata:?}"),
-        });
-        steps.collect()
-    }
-
-    #[test]
-    fn one_token_serves_all_entries_that_ask_in_the_same_way() {
-        let mut state = tokens();
-        let plan = state.plan().unwrap();
-        assert!(plan.steps.is_empty() && plan.broken.is_empty(), "{plan:?}");
-        let wanted: Vec<_> = plan.tokens.values().map(|token| token.entries.len()).collect();
-        assert_eq!(wanted, [2], "one request for both");
-
-        let first = held(&mut state, 1);
-        state.set_token(first.clone());
-        let secrets = written(state.plan().unwrap());
-        assert_eq!(secrets.len(), 2);
-
-        // A new controller finds it in either of them, and gives it to the other.
-        let mut restarted = tokens();
-        restarted.set_secret(secrets[0].clone());
-        let plan = restarted.plan().unwrap();
-        assert_eq!(plan.tokens.values().next().unwrap().life(), Some(first.stamp.life));
-        let made = written(plan);
-        assert_eq!((made.len(), &made[0].data), (1, &secrets[1].data));
-
-        for secret in secrets {
-            state.set_secret(secret);
-        }
-        assert!(state.plan().unwrap().steps.is_empty());
-        let next = held(&mut state, 3);
-        state.set_token(next);
-        let secrets = written(state.plan().unwrap());
-        assert_eq!(secrets.len(), 2, "both are renewed in place");
-    }
-
-    #[test]
-    fn the_last_good_token_stays_when_what_it_was_fetched_with_changes() {
-        let mut state = tokens();
-        let first = held(&mut state, 1);
-        state.set_token(first);
-        for secret in written(state.plan().unwrap()) {
-            state.set_secret(secret);
-        }
-        state.set_secret(secret(json!({"metadata": {"name": "s"}, "data": {"t": "bmV3"}})));
-        let plan = state.plan().unwrap();
-        assert!(plan.steps.is_empty(), "{plan:?}");
-        assert_eq!(plan.tokens.values().next().unwrap().life(), None, "a new one is wanted");
-    }
-
-    #[test]
-    fn what_somebody_put_into_the_secret_is_no_token() {
-        let mut state = tokens();
-        let first = held(&mut state, 1);
-        state.set_token(first);
-        let mut edited = written(state.plan().unwrap()).remove(0);
-        edited.data =
-            Some([(".dockerconfigjson".to_owned(), k8s_openapi::ByteString(b"{}".into()))].into());
-        let mut restarted = tokens();
-        restarted.set_secret(edited.clone());
-        assert_eq!(restarted.plan().unwrap().tokens.values().next().unwrap().life(), None);
-        state.set_secret(edited);
-        assert_eq!(state.plan().unwrap().steps.len(), 2, "it is put right");
     }
 }

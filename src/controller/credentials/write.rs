@@ -34,26 +34,26 @@ impl Done {
 }
 
 /// Carries out one step, in bounded time.
-pub async fn carry_out(secrets: &Api<Secret>, step: &Step) -> Result<Done, RequestError> {
+pub async fn carry_out(secrets: &Api<Secret>, step: Step) -> Result<Done, RequestError> {
     let object = |name: Option<&String>| format!("Secret {}", name.map_or("", String::as_str));
     let params =
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     match step {
         Step::Create(secret) => {
             let object = object(secret.metadata.name.as_ref());
-            let made = bounded("create", &object, secrets.create(&params, secret)).await?;
+            let made = bounded("create", &object, secrets.create(&params, &secret)).await?;
             Ok(Done::Created(made.into()))
         }
         Step::Update(secret) => {
             let name = secret.metadata.name.clone().unwrap_or_default();
             let object = object(Some(&name));
-            let made = bounded("update", &object, secrets.replace(&name, &params, secret)).await?;
+            let made = bounded("update", &object, secrets.replace(&name, &params, &secret)).await?;
             Ok(Done::Updated(made.into()))
         }
         Step::Delete(metadata) => {
             let name = metadata.name.clone().unwrap_or_default();
             let object = object(Some(&name));
-            let params = exactly(metadata);
+            let params = exactly(&metadata);
             match bounded("delete", &object, secrets.delete(&name, &params)).await {
                 Ok(answer) => {
                     let ending =
