@@ -56,13 +56,19 @@ impl Diagnostics<'_> {
         writeln!(f, "{}", printable(&problem.reason))?;
         let gutter = line.to_string().len();
         let text = usize::try_from(line).ok().and_then(|n| self.lines.get(n.checked_sub(1)?));
-        if let Some(text) = text {
+        if let Some(text) = text.filter(|text| !may_hold_a_secret(&problem.field, text)) {
             let (text, caret) = excerpt(text, column);
             writeln!(f, "  {FAINT}{line} |{FAINT:#} {text}")?;
             writeln!(f, "  {:gutter$} {FAINT}|{FAINT:#} {:caret$}{style}^{style:#}", "", "")?;
         }
         writeln!(f, "  {:gutter$} {HINT}hint:{HINT:#} {}", "", printable(&problem.hint))
     }
+}
+
+/// People write passwords where the name of a Secret belongs: such a line goes into no log of a pipeline.
+fn may_hold_a_secret(field: &str, line: &str) -> bool {
+    let line = line.to_lowercase();
+    field.contains(".source") || ["source", "password", "token"].iter().any(|it| line.contains(it))
 }
 
 /// The part of a line around a column, and the position of the column in it. Control characters

@@ -38,9 +38,20 @@ pub fn reason_of(error: &watcher::Error) -> String {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.message.clone(),
+        watcher::Error::InitialListFailed(kube::Error::SerdeError(error))
+        | watcher::Error::WatchStartFailed(kube::Error::SerdeError(error))
+        | watcher::Error::WatchFailed(kube::Error::SerdeError(error)) => unreadable(error),
         // What is wrong with a connection is told by the last of these.
         _ => chain(error),
     }
+}
+
+/// An answer that is not what it should be. serde names values, which may be those of a Secret.
+pub fn unreadable(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    format!(
+        "the answer cannot be parsed (line {line}, column {column}); look at what is between here and the API server"
+    )
 }
 
 /// An error, and what it was caused by.
@@ -101,4 +112,24 @@ where
         };
         std::future::ready(seen)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_51_of_an_answer_that_cannot_be_parsed_only_the_place_is_told() {
+        let error = || serde_json::from_str::<u8>("\"hunter2\"").unwrap_err();
+        assert!(error().to_string().contains("hunter2"));
+        for error in [
+            watcher::Error::InitialListFailed(kube::Error::SerdeError(error())),
+            watcher::Error::WatchStartFailed(kube::Error::SerdeError(error())),
+            watcher::Error::WatchFailed(kube::Error::SerdeError(error())),
+        ] {
+            let told = reason_of(&error);
+            assert!(told.starts_with("the answer cannot be parsed (line 1, column 9)"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
 }

@@ -7,8 +7,13 @@ use kube::core::{ObjectMeta, Status};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::cluster::single::unreadable;
+
 /// For one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As the API server names our own policy in a refusal.
+const FENCE: &str = "ValidatingAdmissionPolicy 'pullpass-controller-secrets' with";
 
 /// Why something could not be read or written.
 #[derive(Debug, Error)]
@@ -71,7 +76,11 @@ pub async fn bounded<T>(
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => Err(refused(act, object, &status)),
         Ok(Err(error)) => {
-            Err(RequestError::Refused { act, object, code: 0, reason: error.to_string() })
+            let reason = match &error {
+                kube::Error::SerdeError(error) => unreadable(error),
+                other => other.to_string(),
+            };
+            Err(RequestError::Refused { act, object, code: 0, reason })
         }
         Err(_) => Err(RequestError::Timeout { act, object }),
     }
@@ -79,11 +88,29 @@ pub async fn bounded<T>(
 
 /// Of an HTTP status 409 the reason says what it is.
 fn refused(act: &'static str, object: String, status: &Status) -> RequestError {
-    let (code, reason) = (status.code, status.message.clone());
+    let (code, mut reason) = (status.code, status.message.clone());
+    if object.starts_with("Secret ") {
+        without_words_of_policies(&mut reason);
+    }
     match (code, status.reason.as_str()) {
         (409, "AlreadyExists") => RequestError::Exists { act, object },
         (409, _) => RequestError::Conflict { act, object, reason },
         _ => RequestError::Refused { act, object, code, reason },
+    }
+}
+
+/// What a policy or a webhook says of a Secret that it refuses may hold all of it. Its name stays, and the words
+/// of our own fence do.
+fn without_words_of_policies(message: &mut String) {
+    if message.contains(FENCE) {
+        return;
+    }
+    for marker in ["denied the request: ", "denied request: "] {
+        if let Some(at) = message.find(marker) {
+            message.truncate(at + marker.len());
+            message
+                .push_str("its words are left out, since they may repeat the Secret; look at it");
+        }
     }
 }
 
@@ -114,5 +141,41 @@ mod tests {
         assert!(quota.to_string().ends_with("words"), "{quota}");
         assert!(matches!(of(409, ""), RequestError::Conflict { .. }));
         assert!(matches!(of(403, "Forbidden"), RequestError::Refused { code: 403, .. }));
+    }
+
+    #[tokio::test]
+    async fn fault_51_of_an_answer_that_cannot_be_parsed_only_the_place_is_told() {
+        let error = serde_json::from_str::<u8>("\"hunter2\"").unwrap_err();
+        let answer = async { Err::<(), _>(kube::Error::SerdeError(error)) };
+        let told = bounded("get", "Secret a/b", answer).await.unwrap_err().to_string();
+        assert!(
+            told.starts_with("failed to get Secret a/b: the answer cannot be parsed"),
+            "{told}"
+        );
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn fault_51_whoever_refuses_a_secret_gets_it_into_no_message() {
+        let of = |object: &str, words: &str| {
+            let status =
+                Status::failure(&format!("secrets \"b\" is forbidden: {words}"), "Forbidden");
+            refused("create", object.to_owned(), &status.with_code(403)).to_string()
+        };
+        for who in [
+            "admission webhook \"policy.example.com\" denied the request",
+            "ValidatingAdmissionPolicy 'policy' with binding 'policy' denied request",
+        ] {
+            let told = of("Secret a/b", &format!("{who}: hunter2"));
+            assert!(told.contains(&format!("{who}: its words are left out")), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+            assert!(
+                of("Secret a/b", &format!("{who} without explanation")).ends_with("explanation")
+            );
+            assert!(of("ConfigMap a/b", &format!("{who}: why")).ends_with("why"));
+        }
+        let own = format!("{FENCE} binding 'x' denied request: why");
+        assert!(of("Secret a/b", &own).ends_with("why"));
+        assert!(of("Secret a/b", "exceeded quota: x").ends_with("exceeded quota: x"));
     }
 }

@@ -1,5 +1,6 @@
 use super::run::{CONFIG, config, pullpass};
 use insta::assert_snapshot;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 const BROKEN: &str = "\
@@ -120,4 +121,21 @@ fn other_subcommands_refuse_a_broken_configuration_with_every_error() {
         error.ends_with("the configuration `<stdin>` is refused; nothing was done\n"),
         "{error}"
     );
+}
+
+#[rstest]
+#[case("    source: {basic: {registry: a.io, username: u, passwordFrom: TOPSECRET}}\n")]
+#[case("    source: {basic: {registry: a.io, username: u, password: TOPSECRET}}\n")]
+#[case("    source:\n      basic:\n        registry: TOPSECRET/\n        username: u\n")]
+#[case("    password: TOPSECRET\n")]
+#[case("    password: {TOPSECRET: [\n")]
+fn fault_51_a_password_in_the_place_of_a_name_is_not_shown(
+    #[case] more: &str,
+    #[values("text", "json")] output: &str,
+) {
+    let config = config("", more);
+    let said = pullpass(&["check", "--config", "-", "-o", output]).stdin(config).run();
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stdout.contains("hint"), "{said:?}");
+    assert!(!format!("{said:?}").contains("TOPSECRET"), "{said:?}");
 }

@@ -5,27 +5,35 @@ mod issuers;
 mod search;
 mod table;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    process::Command,
-};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::Cluster, controller::ControllerProcess, copying::data, endpoint::Endpoint,
-    eventually::eventually, forwarder::Forwarder, managed::SOON, namespace::Namespace, pods::pod,
-    registry::Registry, upkeep::SHORT_DELAYS, webhook::WebhookProcess,
+    cluster::Cluster,
+    controller::ControllerProcess,
+    copying::data,
+    endpoint::Endpoint,
+    eventually::eventually,
+    forwarder::Forwarder,
+    managed::SOON,
+    namespace::Namespace,
+    pods::{pod, pull_secrets},
+    registry::Registry,
+    upkeep::SHORT_DELAYS,
+    webhook::WebhookProcess,
 };
 use issuers::{Issuers, SERVICE_ACCOUNT_TOKEN, moods};
-use search::{Canaries, Search};
+use search::Canaries;
 use table::{Certificate, Hosts, Table, registry_password, secret};
 
 /// A policy that repeats the Secret in its refusal, and in its warnings.
 const POLICY: &str = "repeats-secrets";
+
+/// Of the tokens whose Secrets are good, and of those whose never are.
+const FAILURES_OF_A_MOOD: f64 = 9.0;
 
 /// Pullpass with every kind of source.
 struct Aviary {
@@ -40,6 +48,8 @@ struct Aviary {
     /// All that was emitted, and by whom.
     emitted: Vec<(String, Vec<u8>)>,
     round: u32,
+    /// Of the processes, for the API server.
+    tokens: Vec<String>,
 }
 
 /// Both processes.
@@ -80,7 +90,17 @@ impl Aviary {
         let issuers = vec![];
         let certificate = Certificate::new();
         let emitted = vec![];
-        Self { cluster, service, registry, certificate, issuers, teams, emitted, round: 0 }
+        Self {
+            cluster,
+            service,
+            registry,
+            certificate,
+            issuers,
+            teams,
+            emitted,
+            round: 0,
+            tokens: vec![],
+        }
     }
 
     fn issuers(&self) -> &Issuers {
@@ -111,14 +131,20 @@ impl Aviary {
 
     /// Starts both, with issuers that give tokens.
     async fn start(&mut self, format: &str) -> Processes {
-        self.issuers.push(Issuers::start().await);
-        self.certificate.upload(self.issuers());
+        let mut issuers = Issuers::start().await;
+        issuers.give(self.round + 1);
+        self.certificate.upload(&issuers);
+        self.issuers.push(issuers);
         let table = self.next_round().await;
-        self.issuers().give(self.round);
         let logs = ["--log-level=trace".to_owned(), format!("--log-format={format}")];
         let mut webhook = self.cluster.managed_webhook().await;
         let own = self.cluster.controllers_kubeconfig().await;
         let mut controller = self.cluster.controller().kubeconfig(&own);
+        for name in ["webhook", "controller"] {
+            let folder = self.cluster.control_plane().folder().path();
+            let kubeconfig = format!("pullpass-system.pullpass-{name}.kubeconfig");
+            self.tokens.push(token_of(&folder.join(kubeconfig)));
+        }
         for argument in &logs {
             webhook = webhook.argument(argument);
             controller = controller.argument(argument);
@@ -195,6 +221,139 @@ impl Aviary {
         }
     }
 
+    /// A Pod of all images, and a table that is refused.
+    async fn use_it(&mut self, table: &Table) {
+        let name = format!("pod-{}", self.round);
+        let images = [self.image(), "registry.example.com/a".to_owned(), "x.io/a".to_owned()];
+        let pod = images.iter().fold(pod(&name), |pod, image| pod.image(image)).build();
+        let stored = self.teams[0].create(&pod).await.expect("the Pod is made");
+        let secrets = pull_secrets(&stored);
+        assert!(secrets.contains(&"basic".to_owned()), "{secrets:?}");
+        let answer = self.cluster.configure(&written_into_the_table()).await;
+        assert!(!answer.success, "{answer:?}");
+        self.emit("kubectl, of a table that is refused", format!("{answer:?}"));
+        let again = self.cluster.configure(&table.text()).await;
+        again.expect_success();
+    }
+
+    fn image(&self) -> String {
+        format!("{}/team/app:1", self.registry.host())
+    }
+
+    /// Runs a command, with the variables of the controller, and takes what it writes.
+    async fn run(&mut self, when: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pullpass"));
+        command.args(arguments).envs(self.environment());
+        // It may ask servers of this test.
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("the command runs").expect("pullpass runs");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.len() > 1, "{arguments:?} says nothing");
+        self.emit(format!("{when}: pullpass {}", arguments.join(" ")), said.clone());
+        said
+    }
+
+    fn kubeconfig(&self) -> String {
+        self.cluster.control_plane().admin_kubeconfig().display().to_string()
+    }
+
+    /// `pullpass check --credentials`, with images of a registry that is good and of one that repeats.
+    async fn try_credentials(&mut self, when: &str, more: &[&str]) -> String {
+        let folder = self.cluster.control_plane().folder();
+        let config = folder.write("config.yaml", self.table().text()).display().to_string();
+        let echoing = self.issuers().registry().to_owned();
+        let images = format!("{},{echoing}/team/app:1", self.image());
+        let plain = format!("{},{echoing}", self.registry.host());
+        let endpoints = self.issuers().endpoints().join(",");
+        let kubeconfig = self.kubeconfig();
+        let arguments = [
+            &["check", "--config", &config, "--credentials", "--image", &images][..],
+            &["--plain-http", &plain, "--token-endpoint", &endpoints],
+            more,
+        ]
+        .concat();
+        let own = ["--kubeconfig", &*kubeconfig];
+        let is_given = more.contains(&"--sources");
+        let arguments = if is_given { arguments } else { [&arguments[..], &own].concat() };
+        self.run(when, &arguments).await
+    }
+
+    /// Every command that reads a Secret.
+    async fn commands(&mut self, table: &Table, when: &str) {
+        let get = ["-n", "pullpass-system", "get", "secrets", "-o", "json"];
+        let secrets = self.cluster.kubectl(&get, None).await.expect_success();
+        let folder = tempfile::tempdir().expect("there is room");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("the file is written");
+            path.display().to_string()
+        };
+        let config = write("config.yaml", &table.text());
+        let refused = write("refused.yaml", &written_into_the_table());
+        let sources = write("secrets.json", &secrets);
+        let pod = pod("a").image(&self.image()).image("registry.example.com/a").image("x.io/a");
+        let pod = write("pod.json", &json!(pod.build()).to_string());
+        let team = self.teams[0].name.clone();
+        let kubeconfig = self.kubeconfig();
+        let names: Vec<_> =
+            table.secrets.iter().map(|secret| &secret["metadata"]["name"]).collect();
+        let names: Vec<_> = names.into_iter().filter_map(Value::as_str).collect();
+        let names = names.join(",");
+        for output in ["text", "json"] {
+            let more = ["-o", output];
+            for command in [
+                &["check", "--config", &*refused][..],
+                &["check", "--config", &config, "--sources", &sources],
+                &["explain", "--config", &config, "--sources", &sources, "-f", &pod, "-n", &team],
+                &["status", "--kubeconfig", &kubeconfig],
+                &["import", "cluster", "--kubeconfig", &kubeconfig],
+                &[
+                    "import",
+                    "secrets",
+                    &names,
+                    "-n",
+                    "pullpass-system",
+                    "--names",
+                    "*",
+                    "--kubeconfig",
+                    &kubeconfig,
+                ],
+                &[
+                    "import",
+                    "secrets",
+                    &names,
+                    "-n",
+                    "pullpass-system",
+                    "--names",
+                    "*",
+                    "-f",
+                    &sources,
+                ],
+                &[
+                    "import",
+                    "labelled",
+                    "pullpass.io/share=true",
+                    "-n",
+                    "pullpass-system",
+                    "--names",
+                    "*",
+                    "--kubeconfig",
+                    &kubeconfig,
+                ],
+            ] {
+                self.run(when, &[command, &more].concat()).await;
+            }
+            self.try_credentials(when, &["--sources", &sources, "-o", output]).await;
+            self.try_credentials(when, &more).await;
+            for (number, config) in docker_configs(table).into_iter().enumerate() {
+                let file = write(&format!("docker-{number}.json"), &config);
+                let import = ["import", "docker-config", &file, "--names", "team-*", "-o", output];
+                self.run(when, &import).await;
+            }
+        }
+    }
+
     /// Ends both, and takes their logs.
     async fn end(&mut self, processes: Processes, format: &str) {
         let Processes { mut webhook, mut controller } = processes;
@@ -205,6 +364,25 @@ impl Aviary {
             assert!(log.contains(level), "all that there is to log was logged by the {by}");
             self.emit(format!("the {format} log of the {by}"), log);
         }
+    }
+
+    /// All that must be found nowhere.
+    async fn canaries(&self) -> Canaries {
+        let mut canaries = Canaries::default();
+        Table::plant(&mut canaries, &self.certificate);
+        for issuers in &self.issuers {
+            issuers.plant(&mut canaries);
+        }
+        for name in ["pullpass-ca", "pullpass-tls"] {
+            let secret = self.cluster.secrets().get(name).await.expect("the controller made it");
+            let key = secret.data.as_ref().and_then(|data| data.get("tls.key"));
+            let key = String::from_utf8_lossy(&key.expect("it has a key").0).into_owned();
+            canaries.plant_key(&format!("the key of {name}"), &key);
+        }
+        for (number, token) in self.tokens.iter().enumerate() {
+            canaries.plant(format!("token of a ServiceAccount {number}"), token);
+        }
+        canaries
     }
 
     /// Every object of the cluster, without the data of Secrets; and that data.
@@ -224,6 +402,21 @@ impl Aviary {
         self.emit("the objects", objects.to_string());
         all_data
     }
+}
+
+/// Those of a table, broken ones too.
+fn docker_configs(table: &Table) -> Vec<String> {
+    let keys = [".dockerconfigjson", "config"];
+    let values = table.secrets.iter().flat_map(|secret| keys.map(|key| &secret["stringData"][key]));
+    values.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The token of a kubeconfig.
+fn token_of(kubeconfig: &Path) -> String {
+    let text = fs::read_to_string(kubeconfig).expect("the kubeconfig is there");
+    let value: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+    let token = value["users"][0]["user"]["token"].as_str();
+    token.expect("it has a token").to_owned()
 }
 
 /// Refuses Secrets of a namespace, or warns of them, in words that hold all of them.
@@ -252,6 +445,14 @@ async fn repeats_secrets(cluster: &Cluster, name: &str, namespace: &str, action:
         .await;
 }
 
+/// A password in the place of where it is.
+fn written_into_the_table() -> String {
+    format!(
+        "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {{name: a, images: [x.io/*], namespaces: {{names: [team-*]}}, source: {{basic: {{registry: x.io, username: user, passwordFrom: {0}, password: {0}}}}}}}\n",
+        Value::from(secret("table", 0))
+    )
+}
+
 /// How many tokens were not fetched, for any reason.
 async fn not_fetched(controller: &ControllerProcess) -> f64 {
     let metrics = controller.admin("/metrics").await.body;
@@ -259,6 +460,7 @@ async fn not_fetched(controller: &ControllerProcess) -> f64 {
     samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
+/// Both ways of writing a log, and all that befalls the sources meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_51_nothing_secret_is_emitted() {
     let mut aviary = Aviary::new().await;
@@ -267,54 +469,63 @@ async fn fault_51_nothing_secret_is_emitted() {
         let before = aviary.contents().await;
         let processes = aviary.start(format).await;
         let table = aviary.table();
+        let log = || processes.controller.log();
+        eventually("the tokens of all issuers", SOON, async || {
+            let fetched = log().matches("fetched a token").count();
+            (fetched >= table.tokens).then_some(()).ok_or(format!("{fetched}: {}", log()))
+        })
+        .await;
         aviary.copied(&table, &before).await;
         for name in &table.broken {
             eventually(&format!("{name} to be told"), SOON, async || {
-                let log = processes.controller.log();
                 let told = [format!("the entry {name}"), format!("the Secret {name}")];
-                told.iter().any(|told| log.contains(told))
+                told.iter().any(|told| log().contains(told))
             })
             .await;
         }
+        for told in ["repeats-secrets' denied request: its words are left out", "exceeded quota"] {
+            eventually(told, SOON, async || log().contains(told)).await;
+        }
+        aviary.use_it(&table).await;
         planted_in.push_str(&aviary.objects().await);
-        for mood in moods() {
-            aviary.issuers().turn_bad(&mood);
-            let (asked, failures) =
-                (aviary.issuers().asked(), not_fetched(&processes.controller).await);
+        aviary.commands(&table, "while issuers are good").await;
+        for (number, mood) in moods().iter().enumerate() {
+            aviary.issuers().turn_bad(mood);
+            let asked = aviary.issuers().asked();
+            let failures = not_fetched(&processes.controller).await;
             aviary.next_round().await;
             eventually(&format!("failures because of {mood:?}"), SOON, async || {
                 let now = aviary.issuers().asked();
-                let all_asked = asked.iter().zip(now).all(|(before, now)| now > *before);
+                let are_all_asked = asked.iter().zip(now).all(|(before, now)| now > *before);
                 let failed = not_fetched(&processes.controller).await - failures;
-                (all_asked && failed >= 9.0)
-                    .then_some(())
-                    .ok_or(format!("{asked:?} {now:?} {failed}"))
+                let are_told = are_all_asked && failed >= FAILURES_OF_A_MOOD;
+                are_told.then_some(()).ok_or(format!("{asked:?} {now:?} {failed}"))
             })
             .await;
+            if format == "text" {
+                aviary.try_credentials(&format!("in mood {number}"), &["-o", "json"]).await;
+            }
         }
+        aviary.commands(&table, "while issuers are bad").await;
+        planted_in.push_str(&aviary.objects().await);
         aviary.ask(&processes).await;
         aviary.end(processes, format).await;
     }
-    let _ = (Command::new("true"), BTreeSet::<u8>::new(), fs::read(""), pod("a"));
-    let mut canaries = Canaries::default();
-    Table::plant(&mut canaries, &aviary.certificate);
-    for issuers in &aviary.issuers {
-        issuers.plant(&mut canaries, 1..2);
-        planted_in.push_str(&issuers.traffic());
-    }
-    let search = canaries.search();
-    report(&search, &canaries, &aviary, &planted_in);
-}
+    let log = fs::read_to_string(aviary.cluster.control_plane().audit_log()).expect("it is text");
+    // The API server notes the words of the policy there by itself.
+    let lines: Vec<_> = log.lines().filter(|line| !line.contains(POLICY)).collect();
+    aviary.emit("the audit log", lines.join("\n"));
+    planted_in.push_str(aviary.issuers.iter().map(Issuers::traffic).collect::<String>().as_str());
+    planted_in.push_str(&written_into_the_table());
+    planted_in.push_str(&aviary.tokens.concat());
 
-fn report(search: &Search, canaries: &Canaries, aviary: &Aviary, planted_in: &str) {
+    let canaries = aviary.canaries().await;
+    let search = canaries.search();
     let planted = search.found(planted_in.as_bytes());
-    let unseen: Vec<_> = canaries.places().filter(|place| !planted.contains_key(place)).collect();
-    println!("not seen where it may be: {unseen:#?}");
-    for (by, text) in &aviary.emitted {
-        println!("{by}: {} bytes", text.len());
-        fs::write(format!("/tmp/canary-out/{}", by.replace(['/', ' '], "_")), text).unwrap();
-        let found = search.found(text);
-        println!("{found:#?}");
-    }
-    panic!("looked");
+    let missed: Vec<_> = canaries.places().filter(|place| !planted.contains_key(place)).collect();
+    assert!(missed.is_empty(), "the search does not find where they must be: {missed:#?}");
+    let emitted = aviary.emitted.iter();
+    let found: BTreeMap<_, _> = emitted.map(|(by, text)| (by, search.found(text))).collect();
+    let found: BTreeMap<_, _> = found.into_iter().filter(|(_, found)| !found.is_empty()).collect();
+    assert!(found.is_empty(), "{found:#?}");
 }

@@ -37,6 +37,7 @@ pub struct Issuers {
     aws: [Google; 2],
     proxy: Google,
     registry: Google,
+    round: u32,
 }
 
 /// How an issuer answers that gives no token: a status, headers and a body.
@@ -52,12 +53,13 @@ impl Issuers {
         proxy.reply("", Reply(407, vec![], "ECHO".to_owned()));
         let refusal = json!({"errors": [{"code": "ECHO", "message": "ECHO", "detail": "ECHO"}]});
         registry.reply("/v2/team/app/manifests/1", Reply(403, vec![], refusal.to_string()));
-        Self { google, azure: Azure::start().await, aws: [ecr, sts], proxy, registry }
+        Self { google, azure: Azure::start().await, aws: [ecr, sts], proxy, registry, round: 0 }
     }
 
-    /// In this round.
-    pub fn give(&self, round: u32) {
-        let exp = json!(azure::END + i64::from(round));
+    /// Those of AWS begin to give tokens; those of Azure give them for the time of this round.
+    pub fn give(&mut self, round: u32) {
+        self.round = round;
+        let exp = end(round);
         for registry in ["secret.azurecr.io", "certificate.azurecr.io", "workload.azurecr.io"] {
             self.azure.end(registry, exp.clone());
         }
@@ -117,8 +119,8 @@ impl Issuers {
         self.azure.upload(thumbprint, public_key);
     }
 
-    /// Every secret that they were sent, or that they have given out, in these rounds.
-    pub fn plant(&self, canaries: &mut Canaries, rounds: impl IntoIterator<Item = u32>) {
+    /// Every secret that they were sent, or that they have given out.
+    pub fn plant(&self, canaries: &mut Canaries) {
         canaries.plant("client secret", SECRET);
         canaries.plant("password of the proxy", PROXY_PASSWORD);
         canaries.plant("answer of a bad issuer", MADE_UP);
@@ -128,14 +130,12 @@ impl Issuers {
         canaries.plant("session of the role", ROLE_SESSION);
         canaries.plant("tokens of Google", "ya29.canary-");
         canaries.plant_key("key of the service account", &google::key().private);
-        for round in rounds {
-            canaries.plant(format!("token of ECR {round}"), ecr_password(round));
-            let token =
-                azure::refresh_token("secret.azurecr.io", &json!(azure::END + i64::from(round)));
-            canaries.plant(format!("token of ACR {round}"), token);
-        }
+        let round = self.round;
+        canaries.plant(format!("token of ECR, round {round}"), ecr_password(round));
+        let token = azure::refresh_token("certificate.azurecr.io", &end(round));
+        canaries.plant(format!("token of ACR, round {round}"), token);
         for (number, sent) in self.sent().into_iter().enumerate() {
-            canaries.plant(format!("sent to an issuer {number}"), sent);
+            canaries.plant(format!("sent to an issuer since round {round}, {number}"), sent);
         }
     }
 
@@ -190,6 +190,11 @@ pub fn google_key(round: u32) -> serde_json::Value {
         "client_id": round.to_string(),
         "token_uri": "https://oauth2.googleapis.com/token",
     })
+}
+
+/// When tokens of registries end.
+fn end(round: u32) -> serde_json::Value {
+    json!(azure::END + i64::from(round))
 }
 
 /// The password of ECR's tokens in a round.

@@ -33,11 +33,16 @@ impl Canaries {
         self.0.insert(place, secret.to_vec());
     }
 
-    /// Remembers each line of a PEM private key.
+    /// Remembers each line of a PEM private key. In a short one, which is of an elliptic curve, what follows the
+    /// private number is the public key.
     pub fn plant_key(&mut self, place: &str, pem: &str) {
-        let lines = pem.lines().filter(|line| line.len() >= PART && !line.starts_with("-----"));
-        for (number, line) in lines.enumerate() {
-            self.plant(format!("{place}, line {number}"), line);
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let private = if body.len() < 300 { &body[..88.min(body.len())] } else { &body[..] };
+        for (number, line) in private.as_bytes().chunks(64).enumerate() {
+            // What is left over says little.
+            if line.len() >= PART {
+                self.plant(format!("{place}, line {number}"), line);
+            }
         }
     }
 
@@ -186,15 +191,21 @@ mod tests {
     }
 
     #[test]
-    fn each_line_of_a_private_key_is_a_secret() {
-        let mut canaries = Canaries::default();
-        let begin = "-----BEGIN PRIVATE KEY-----";
-        canaries.plant_key("key", &format!("{begin}\nMIGHAgEAMBMGByqGSM49\nAgEGCCqGSM49AwEH\n"));
-        let search = canaries.search();
-        assert!(search.found(begin.as_bytes()).is_empty());
-        for (number, line) in ["MIGHAgEAMBMGByqGSM49", "AgEGCCqGSM49AwEH"].iter().enumerate() {
-            let found = search.found(line.as_bytes());
-            assert_eq!(found.into_keys().collect::<Vec<_>>(), [format!("key, line {number}")]);
+    fn each_line_of_a_private_key_is_a_secret_and_nothing_of_a_public_one() {
+        for (algorithm, lines) in
+            [(&rcgen::PKCS_ECDSA_P256_SHA256, 2), (&rcgen::PKCS_RSA_SHA256, 25)]
+        {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let mut canaries = Canaries::default();
+            canaries.plant_key("key", &key.serialize_pem());
+            assert!((lines..lines + 2).contains(&canaries.places().count()), "{canaries:?}");
+            let search = canaries.search();
+            let found = search.found(key.serialize_pem().as_bytes());
+            assert_eq!(found.len(), canaries.places().count());
+            assert!(search.found(b"-----BEGIN PRIVATE KEY-----").is_empty());
+            let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key);
+            let certificate = certificate.unwrap().pem();
+            assert_eq!(search.found(certificate.as_bytes()).is_empty(), lines == 2);
         }
     }
 }

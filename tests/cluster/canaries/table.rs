@@ -54,8 +54,10 @@ pub struct Hosts<'a> {
 #[derive(Default)]
 pub struct Table {
     text: String,
-    /// The entries that have copies.
+    /// The entries that have copies, of other content in each round.
     pub good: Vec<&'static str>,
+    /// How many tokens are fetched of good issuers.
+    pub tokens: usize,
     /// The entries that have none, or not for long.
     pub broken: Vec<&'static str>,
     /// Secrets of `pullpass-system`.
@@ -106,7 +108,7 @@ impl Table {
         for place in [
             "secret", "shared", "basic user", "basic", "echoing", "docker", "shape", "text", "auth",
             "no colon", "identity token", "header", "cut", "line break", "control", "google text",
-            "google type", "google uri", "google key", "azure text", "azure pem", "aws space", "big",
+            "google type", "google uri", "google key", "azure text", "azure pem", "aws space", "big", "foreign", "table",
         ] {
             canaries.plant(place, secret(place, 0));
         }
@@ -198,7 +200,9 @@ impl Table {
     }
 
     fn fetched(&mut self, round: u32, certificate: &Certificate) {
-        self.good(
+        // A token is kept while what it is fetched with stays the same.
+        self.tokens = if round == 1 { 8 } else { 3 };
+        self.entry(
             "google",
             "europe-docker.pkg.dev",
             "{gcp: {registries: [europe-docker.pkg.dev], keyFrom: {secret: google, key: json}}}",
@@ -224,7 +228,7 @@ impl Table {
             )
         };
         let from = |field: &str| format!(", {field}: {{secret: azure, key: {field}}}");
-        self.good(
+        self.entry(
             "azure-secret",
             "secret.azurecr.io",
             &azure("secret.azurecr.io", &from("clientSecretFrom")),
@@ -305,7 +309,7 @@ impl Table {
             ("line-break", basic, "x.io", format!("two\n{}", of("line break"))),
             ("control", basic, "x.io", format!("{}\u{1}", of("control"))),
             // The API server refuses what is made of it.
-            ("big", basic, "x.io", of("big").repeat(20_000)),
+            ("big", basic, "x.io", of("big").repeat(25_000)),
             ("google-text", google, "x.pkg.dev", of("google text")),
             ("google-type", google, "x.pkg.dev", google_type.to_string()),
             ("google-uri", google, "x.pkg.dev", google_uri.to_string()),
