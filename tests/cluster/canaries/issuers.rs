@@ -59,13 +59,13 @@ impl Issuers {
     /// Those of AWS begin to give tokens; those of Azure give them for the time of this round.
     pub fn give(&mut self, round: u32) {
         self.round = round;
-        let exp = end(round);
+        let times = times(round);
         for registry in ["secret.azurecr.io", "certificate.azurecr.io", "workload.azurecr.io"] {
-            self.azure.end(registry, exp.clone());
+            self.azure.times(registry, times.clone());
         }
         let [ecr, sts] = &self.aws;
         let token = base64(&format!("AWS:{}", ecr_password(round)));
-        let data = json!({"authorizationData": [{"authorizationToken": token, "expiresAt": azure::END, "proxyEndpoint": "https://x"}]});
+        let data = json!({"authorizationData": [{"authorizationToken": token, "expiresAt": azure::TIMES[1], "proxyEndpoint": "https://x"}]});
         let headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
         ecr.reply("/", Reply(200, headers, data.to_string()));
         let role = ROLE.replace("SECRET", ROLE_SECRET).replace("SESSION", ROLE_SESSION);
@@ -132,7 +132,7 @@ impl Issuers {
         canaries.plant_key("key of the service account", &google::key().private);
         let round = self.round;
         canaries.plant(format!("token of ECR, round {round}"), ecr_password(round));
-        let token = azure::refresh_token("certificate.azurecr.io", &end(round));
+        let token = azure::refresh_token("certificate.azurecr.io", &times(round));
         canaries.plant(format!("token of ACR, round {round}"), token);
         for (number, sent) in self.sent().into_iter().enumerate() {
             canaries.plant(format!("sent to an issuer since round {round}, {number}"), sent);
@@ -192,9 +192,10 @@ pub fn google_key(round: u32) -> serde_json::Value {
     })
 }
 
-/// When tokens of registries end.
-fn end(round: u32) -> serde_json::Value {
-    json!(azure::END + i64::from(round))
+/// When tokens of registries are issued, and when they end.
+fn times(round: u32) -> serde_json::Value {
+    let [issued, end] = azure::TIMES;
+    json!([issued, end + i64::from(round)])
 }
 
 /// The password of ECR's tokens in a round.
