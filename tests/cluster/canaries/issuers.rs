@@ -42,6 +42,11 @@ pub struct Issuers {
 /// How an issuer answers that gives no token: a status, headers and a body.
 type Mood = (u16, Vec<(&'static str, String)>, String);
 
+/// Of the tokens of Azure in this round: an end that is years away, so that their life is an assumed one.
+fn times(round: u32) -> serde_json::Value {
+    json!([null, azure::END + i64::from(round)])
+}
+
 impl Issuers {
     /// Starts them; each gives tokens.
     pub async fn start() -> Self {
@@ -57,9 +62,8 @@ impl Issuers {
 
     /// In this round.
     pub fn give(&self, round: u32) {
-        let exp = json!(azure::END + i64::from(round));
         for registry in ["secret.azurecr.io", "certificate.azurecr.io", "workload.azurecr.io"] {
-            self.azure.end(registry, exp.clone());
+            self.azure.times(registry, times(round));
         }
         let [ecr, sts] = &self.aws;
         let token = base64(&format!("AWS:{}", ecr_password(round)));
@@ -130,8 +134,7 @@ impl Issuers {
         canaries.plant_key("key of the service account", &google::key().private);
         for round in rounds {
             canaries.plant(format!("token of ECR {round}"), ecr_password(round));
-            let token =
-                azure::refresh_token("secret.azurecr.io", &json!(azure::END + i64::from(round)));
+            let token = azure::refresh_token("secret.azurecr.io", &times(round));
             canaries.plant(format!("token of ACR {round}"), token);
         }
         for (number, sent) in self.sent().into_iter().enumerate() {
