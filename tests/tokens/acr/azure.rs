@@ -19,7 +19,7 @@ pub const ENTRA_TOKEN: &str = "eyJ0eXAi.ZW50cmEtY2FuYXJ5.c2ln";
 pub const SERVICE_ACCOUNT_TOKEN: &str = "eyJhbGci.c2VydmljZS1hY2NvdW50LWNhbmFyeQ.c2ln";
 /// When tokens of registries are issued and end, in seconds since 1970: they live 3 hours.
 pub const TIMES: [i64; 2] = [END - 3 * 3_600, END];
-const END: i64 = 2_000_000_000;
+pub const END: i64 = 2_000_000_000;
 
 /// What was asked.
 #[derive(Debug, Clone)]
