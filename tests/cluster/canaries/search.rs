@@ -209,6 +209,11 @@ mod tests {
             let found = search.found(key.serialize_pem().as_bytes());
             assert_eq!(found.len(), canaries.places().count());
             assert!(search.found(b"-----BEGIN PRIVATE KEY-----").is_empty());
+            if lines == 2 {
+                let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key);
+                assert!(search.found(certificate.unwrap().pem().as_bytes()).is_empty());
+                assert!(search.found(key.public_key_pem().as_bytes()).is_empty());
+            }
         }
     }
 }
