@@ -1222,7 +1222,7 @@ fn providers_of_workload_identity(#[case] provider: &str, #[case] valid: bool) {
     match parse(&format!("{HEAD}{entry}")) {
         Ok(_) => assert!(valid, "{provider}"),
         Err(error) => {
-            let told = "is not the provider of a workload identity pool (hint: write it as `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the number of the project)";
+            let told = "is not the provider of a workload identity pool (hint: write it as `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the digits that `gcloud projects describe` shows as `projectNumber` for NUMBER)";
             assert!(!valid && error.problems[0].to_string().ends_with(told), "{error}");
         }
     }

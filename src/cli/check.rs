@@ -212,6 +212,10 @@ fn print_tried(out: &mut impl Write, tried: &Tried) -> Result<()> {
             out,
             "credentials: {WARNING}good{WARNING:#}: {entry}: a token, of which the issuer tells no end that could be true"
         )?,
+        (None, None) if tried.images.is_empty() => writeln!(
+            out,
+            "credentials: {GOOD}made{GOOD:#}: {entry}: nobody was asked; try it with an image, --image"
+        )?,
         (None, None) => writeln!(out, "credentials: {GOOD}good{GOOD:#}: {entry}")?,
     }
     for LookedUp { image, reason, .. } in &tried.images {

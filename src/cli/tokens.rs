@@ -9,7 +9,8 @@ use std::{fs, path::PathBuf};
 #[command(next_help_heading = "Tokens of registries")]
 #[group(skip)]
 pub struct TokenArgs {
-    /// Where a service is asked that issues tokens, if not where it is by itself; more with commas, or given again
+    /// Where a service is asked that issues tokens, if not where it is by itself: ecr, ecr-public, sts, gcp-token,
+    /// gcp-sts, gcp-iam-credentials, gcp-metadata, entra, acr or azure-metadata; more with commas, or given again
     #[arg(
         long,
         value_name = "SERVICE=URL",

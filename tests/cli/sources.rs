@@ -1,6 +1,6 @@
 //! `--sources`: check and explain look into the Secrets that entries copy.
 
-use super::run::{Outcome, pullpass};
+use super::run::{Outcome, file, pullpass};
 use serde_json::{Value, json};
 use std::io::Write;
 use tempfile::NamedTempFile;
@@ -170,4 +170,24 @@ fn explain_says_for_each_image_whether_there_is_a_credential() {
     let found: Vec<_> = credentials.as_array().unwrap().iter().map(|it| &it["found"]).collect();
     assert_eq!(found.iter().filter(|found| **found == &json!(true)).count(), 2, "{credentials}");
     assert_eq!(found.len(), 3, "{credentials}");
+}
+
+/// A password that nobody was asked about is not called good.
+#[test]
+fn a_credential_that_was_only_made_is_told_so() {
+    let config = file(
+        "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n- {name: a, images: [quay.io/x/*], namespaces: {names: [x]}, source: {basic: {registry: quay.io, username: u, passwordFrom: {secret: s, key: k}}}}\n",
+    );
+    let secrets =
+        file("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: hunter2}\n");
+    let told = pullpass(&["check", "--credentials", "--config"])
+        .arg(config.path())
+        .arg("--sources")
+        .arg(secrets.path())
+        .run()
+        .done();
+    assert!(
+        told.ends_with("credentials: made: a: nobody was asked; try it with an image, --image\n"),
+        "{told}"
+    );
 }

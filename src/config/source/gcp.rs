@@ -51,7 +51,7 @@ impl Check<'_> {
                 "`{}` is not the provider of a workload identity pool",
                 names::shortened(&provider.value)
             );
-            let hint = "write it as `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the number of the project";
+            let hint = "write it as `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the digits that `gcloud projects describe` shows as `projectNumber` for NUMBER";
             self.problem(provider, "source.gcp.workloadIdentity", reason, hint);
         }
         if let Some(email) =
