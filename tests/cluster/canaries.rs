@@ -489,6 +489,7 @@ async fn fault_51_nothing_secret_is_emitted() {
         aviary.use_it(&table).await;
         planted_in.push_str(&aviary.objects().await);
         aviary.commands(&table, "while issuers are good").await;
+        assert!(aviary.issuers().registry_was_shown_credentials());
         for (number, mood) in moods().iter().enumerate() {
             aviary.issuers().turn_bad(mood);
             let asked = aviary.issuers().asked();
@@ -524,8 +525,7 @@ async fn fault_51_nothing_secret_is_emitted() {
     let planted = search.found(planted_in.as_bytes());
     let missed: Vec<_> = canaries.places().filter(|place| !planted.contains_key(place)).collect();
     assert!(missed.is_empty(), "the search does not find where they must be: {missed:#?}");
-    let emitted = aviary.emitted.iter();
-    let found: BTreeMap<_, _> = emitted.map(|(by, text)| (by, search.found(text))).collect();
-    let found: BTreeMap<_, _> = found.into_iter().filter(|(_, found)| !found.is_empty()).collect();
+    let found = aviary.emitted.iter().map(|(by, text)| (by, search.found(text)));
+    let found: Vec<_> = found.filter(|(_, found)| !found.is_empty()).collect();
     assert!(found.is_empty(), "{found:#?}");
 }

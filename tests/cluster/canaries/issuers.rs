@@ -52,6 +52,9 @@ impl Issuers {
         let (proxy, registry) = (Google::start().await, Google::start().await);
         proxy.reply("", Reply(407, vec![], "ECHO".to_owned()));
         let refusal = json!({"errors": [{"code": "ECHO", "message": "ECHO", "detail": "ECHO"}]});
+        // Whoever is not asked for credentials shows none.
+        let challenge = vec![("www-authenticate", "Basic realm=\"x\"".to_owned())];
+        registry.reply("/v2/", Reply(401, challenge, String::new()));
         registry.reply("/v2/team/app/manifests/1", Reply(403, vec![], refusal.to_string()));
         Self { google, azure: Azure::start().await, aws: [ecr, sts], proxy, registry, round: 0 }
     }
@@ -143,6 +146,11 @@ impl Issuers {
     pub fn asked(&self) -> [usize; 3] {
         let google = self.google.asked().iter().filter(|asked| asked.path == "/token").count();
         [google, self.azure.asked().len(), self.aws[0].asked().len()]
+    }
+
+    /// Whether the registry was shown a user name and a password.
+    pub fn registry_was_shown_credentials(&self) -> bool {
+        self.registry.asked().iter().any(|asked| asked.header("authorization").starts_with("Basic"))
     }
 
     /// All that they were sent, and what bad ones answer.
