@@ -16,6 +16,11 @@ impl Environment {
         };
         value.filter(|value| !value.is_empty())
     }
+
+    /// One that is text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name)?.into_string().ok()
+    }
 }
 
 impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {

@@ -66,10 +66,7 @@ async fn made(cluster: &Cluster) -> Vec<Secret> {
 async fn one_token_opens_the_registry_for_all_namespaces_and_a_restart_asks_for_none() {
     let registry = registry().await;
     let issuer = Issuer::start(FIRST).await;
-    let cluster = Cluster::exclusive().await;
-    cluster.apply_default_overlay(1).await;
-    cluster.apply_rights_to_copy().await;
-    cluster.configure(&table(&registry.host())).await.expect_success();
+    let cluster = installed(&table(&registry.host())).await;
     let endpoint = format!("--token-endpoint=gcp-metadata={}", issuer.url());
     let start = async |cluster: &Cluster| {
         cluster.copying_controller().await.argument(&endpoint).start().await
@@ -121,15 +118,16 @@ async fn one_token_opens_the_registry_for_all_namespaces_and_a_restart_asks_for_
     .await;
 }
 
-/// What the clock of the controller in this test is ahead of the machine's, in seconds.
-static AHEAD: AtomicU64 = AtomicU64::new(0);
+/// What the clock of the controller in a test is ahead of the machine's, in seconds.
+static AHEAD: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
-fn clock() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(AHEAD.load(Ordering::SeqCst))
+/// One for each test: they may run at the same time.
+fn clock<const TEST: usize>() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(AHEAD[TEST].load(Ordering::SeqCst))
 }
 
 /// The loops of the controller that tokens go through.
-async fn controller(
+async fn controller<const TEST: usize>(
     cluster: &Cluster,
     (issuer, url): (Endpoint, &str),
 ) -> (JoinHandle<()>, Arc<Metrics>) {
@@ -147,7 +145,7 @@ async fn controller(
     let of_copies = (Arc::clone(&metrics), Liveness::new());
     let work = async move {
         let credentials =
-            credentials::run(client.clone(), options.clone(), tokens, clock, observed);
+            credentials::run(client.clone(), options.clone(), tokens, clock::<TEST>, observed);
         tokio::join!(credentials, copies::run(client, options, of_copies.0, of_copies.1));
     };
     (tokio::spawn(work), metrics)
@@ -157,12 +155,9 @@ async fn controller(
 async fn fault_48_a_token_is_renewed_in_place_and_the_last_good_one_outlasts_its_issuer() {
     let registry = registry().await;
     let issuer = Issuer::start(FIRST).await;
-    let cluster = Cluster::exclusive().await;
-    cluster.apply_default_overlay(1).await;
-    cluster.apply_rights_to_copy().await;
-    cluster.configure(&table(&registry.host())).await.expect_success();
+    let cluster = installed(&table(&registry.host())).await;
     let team = cluster.namespace("team").create().await;
-    let (work, metrics) = controller(&cluster, (Endpoint::GcpMetadata, &issuer.url())).await;
+    let (work, metrics) = controller::<0>(&cluster, (Endpoint::GcpMetadata, &issuer.url())).await;
     let copies: Api<Secret> = Api::namespaced(cluster.client(), &team.name);
     let opens = async |what: &str| {
         eventually(what, SOON, async || {
@@ -177,16 +172,14 @@ async fn fault_48_a_token_is_renewed_in_place_and_the_last_good_one_outlasts_its
     issuer.gives(SECOND);
     registry.change_password(SECOND);
     registry.refuses(data(&first));
-    AHEAD.fetch_add(45 * 60, Ordering::SeqCst);
-    wake(&cluster).await;
+    passes::<0>(&cluster, 45 * 60).await;
     let second = opens("a copy with the next token").await;
     assert_eq!(first.uid(), second.uid(), "in place");
     assert_eq!(issuer.asked(), 2);
 
     // A day without the issuer.
     issuer.fails();
-    AHEAD.fetch_add(24 * 3600, Ordering::SeqCst);
-    wake(&cluster).await;
+    passes::<0>(&cluster, 24 * 3600).await;
     let words = ["pullpass-system", "TokenNotFetched", "pullpass", "the entry a, and of 1 more"];
     cluster.told(&[&words[..], &["status 503"]].concat()).await;
     let failed = &metrics.credentials.token_failures;
@@ -197,8 +190,7 @@ async fn fault_48_a_token_is_renewed_in_place_and_the_last_good_one_outlasts_its
     // And back.
     issuer.gives(FIRST);
     registry.change_password(FIRST);
-    AHEAD.fetch_add(3600, Ordering::SeqCst);
-    wake(&cluster).await;
+    passes::<0>(&cluster, 3600).await;
     let back = opens("a copy with a token of the issuer that is back").await;
     assert_eq!(back.uid(), first.uid());
     work.abort();
@@ -218,10 +210,7 @@ async fn a_token_of_ecr_opens_the_registry_under_the_name_of_ecr_and_is_renewed_
     let (moto, next) = (Moto::start().await, Moto::of_account(other_account).await);
     let port = |moto: &Moto| moto.url.rsplit_once(':').unwrap().1.parse().unwrap();
     let aws = Forwarder::to(&[port(&moto)]).await;
-    let cluster = Cluster::exclusive().await;
-    cluster.apply_default_overlay(1).await;
-    cluster.apply_rights_to_copy().await;
-    cluster.configure(ECR).await.expect_success();
+    let cluster = installed(ECR).await;
     let key = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "aws", "namespace": SYSTEM_NAMESPACE},
         "stringData": {"id": "AKIAIOSFODNN7EXAMPLE", "secret": "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"},
@@ -229,7 +218,7 @@ async fn a_token_of_ecr_opens_the_registry_under_the_name_of_ecr_and_is_renewed_
     cluster.apply(&key).await;
     let team = cluster.namespace("team").create().await;
     let url = format!("http://127.0.0.1:{}", aws.port());
-    let (work, _) = controller(&cluster, (Endpoint::Ecr, &url)).await;
+    let (work, _) = controller::<1>(&cluster, (Endpoint::Ecr, &url)).await;
     let copies: Api<Secret> = Api::namespaced(cluster.client(), &team.name);
     let opens = async |what: &str| {
         eventually(what, SOON, async || {
@@ -244,8 +233,7 @@ async fn a_token_of_ecr_opens_the_registry_under_the_name_of_ecr_and_is_renewed_
 
     aws.direct_to(&[port(&next)]);
     registry.change_password(&token(other_account));
-    AHEAD.fetch_add(45 * 60, Ordering::SeqCst);
-    wake(&cluster).await;
+    passes::<1>(&cluster, 45 * 60).await;
     let second = opens("a copy with the next token").await;
 
     assert_eq!(first.uid(), second.uid(), "in place");
@@ -254,11 +242,22 @@ async fn a_token_of_ecr_opens_the_registry_under_the_name_of_ecr_and_is_renewed_
     work.abort();
 }
 
-/// The clock is looked at now and then; whatever happens makes the controller look at once.
-async fn wake(cluster: &Cluster) {
-    let change = json!({
+/// Lets so many seconds pass on the clock of a test. It is looked at now and then, and at once whenever something
+/// happens.
+async fn passes<const TEST: usize>(cluster: &Cluster, seconds: u64) {
+    let before = AHEAD[TEST].fetch_add(seconds, Ordering::SeqCst);
+    let bell = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bell", "namespace": SYSTEM_NAMESPACE},
-        "stringData": {"rung": AHEAD.load(Ordering::SeqCst).to_string()},
+        "stringData": {"rung": (before + seconds).to_string()},
     });
-    cluster.apply(&change).await;
+    cluster.apply(&bell).await;
+}
+
+/// A cluster with this table, in which the controller has its rights.
+async fn installed(table: &str) -> Cluster {
+    let cluster = Cluster::exclusive().await;
+    cluster.apply_default_overlay(1).await;
+    cluster.apply_rights_to_copy().await;
+    cluster.configure(table).await.expect_success();
+    cluster
 }

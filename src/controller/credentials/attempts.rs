@@ -64,11 +64,6 @@ impl Attempts {
         self.0.get(mark)?.failure.as_ref()
     }
 
-    /// Whether it failed the last time.
-    pub fn is_failing(&self, mark: &str) -> bool {
-        self.failure(mark).is_some()
-    }
-
     /// What nobody wants any more is forgotten, in its time: it may be wanted again at once.
     pub fn keep_only(&mut self, wanted: &BTreeMap<String, WantedToken>, now: SystemTime) {
         let is_over = |attempt: &Attempt| attempt.not_before.is_some_and(|at| at <= now);

@@ -75,7 +75,7 @@ impl Fetching {
             if self.under_way.len() >= AT_ONCE {
                 return None;
             }
-            if self.attempts.is_failing(mark) {
+            if self.failure(mark).is_some() {
                 if self.failing.len() >= FAILING_AT_ONCE {
                     continue;
                 }

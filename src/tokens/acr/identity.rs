@@ -73,14 +73,14 @@ impl Identity {
             AcrIdentity::Environment => {
                 let tenant = or_variable(tokens, tenant, TENANT_ID, is_tenant)?;
                 let client_id = or_variable(tokens, client_id, CLIENT_ID, is_guid)?;
-                let Some(file) = variable(tokens, TOKEN_FILE) else {
+                let Some(file) = tokens.environment.text(TOKEN_FILE) else {
                     return Ok(Self::Managed { client_id, tenant });
                 };
                 let application = Application {
                     authority: authority(
                         tokens,
                         settings.cloud,
-                        variable(tokens, AUTHORITY_HOST).as_deref(),
+                        tokens.environment.text(AUTHORITY_HOST).as_deref(),
                     )?,
                     tenant: tenant.ok_or_else(|| lacking("tenantId", TENANT_ID, "tenant-id"))?,
                     client_id: client_id
@@ -107,10 +107,6 @@ fn value(request: &TokenRequest, key: &SecretKey) -> Hidden {
     Hidden::new(request.value(key))
 }
 
-fn variable(tokens: &Tokens, name: &str) -> Option<String> {
-    tokens.environment.get(name)?.into_string().ok()
-}
-
 /// What is written, or else a variable: what stands in URLs is checked, wherever it is from.
 fn or_variable(
     tokens: &Tokens,
@@ -118,7 +114,7 @@ fn or_variable(
     name: &str,
     is_good: impl Fn(&str) -> bool,
 ) -> Result<Option<String>, Failure> {
-    match written.or_else(|| variable(tokens, name)) {
+    match written.or_else(|| tokens.environment.text(name)) {
         Some(text) if !is_good(&text) => {
             let told = format!("the environment variable {name} of the controller has no valid ID");
             Err(Failure::new(Reason::NoIdentity, told))

@@ -4,7 +4,7 @@
 use aws_sdk_ecr::config::Credentials;
 
 use super::sdk::{Aim, Call};
-use super::{Place, metadata, variable};
+use super::{Place, metadata};
 use crate::config::{AccessKey, Ecr, SecretKey};
 use crate::sources::TokenRequest;
 use crate::tokens::{Endpoint, Failure, Reason, Tokens};
@@ -29,9 +29,9 @@ pub async fn resolve(
 ) -> Result<Identity, Failure> {
     let first = match &settings.access_key {
         Some(key) => of_access_key(key, request)?,
-        None => match variable(tokens, "AWS_WEB_IDENTITY_TOKEN_FILE") {
+        None => match tokens.environment.text("AWS_WEB_IDENTITY_TOKEN_FILE") {
             Some(file) => of_web_identity(tokens, place, &file).await?,
-            None => match variable(tokens, "AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+            None => match tokens.environment.text("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
                 Some(uri) => metadata::of_pod_identity(tokens, &uri).await?,
                 None => metadata::of_instance(tokens).await?,
             },
@@ -68,7 +68,7 @@ async fn of_web_identity(
     place: Place<'_>,
     file: &str,
 ) -> Result<Identity, Failure> {
-    let Some(role) = variable(tokens, "AWS_ROLE_ARN") else {
+    let Some(role) = tokens.environment.text("AWS_ROLE_ARN") else {
         let told = "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not; annotate the ServiceAccount of the controller with eks.amazonaws.com/role-arn";
         return Err(Failure::new(Reason::NoIdentity, told));
     };

@@ -8,7 +8,7 @@ use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 
 use super::identity::{self, Identity};
-use super::{refusal, sdk::shown, variable};
+use super::{refusal, sdk::shown};
 use crate::tokens::http::{self, Answer};
 use crate::tokens::{Failure, Reason, Tokens};
 
@@ -44,7 +44,7 @@ pub async fn of_pod_identity(tokens: &Tokens, uri: &str) -> Result<Identity, Fai
     let what = format!("ask {} for the credentials of {who}", shown(&url));
     let mut request = tokens.http.direct().get(url).timeout(TIMEOUT);
     let name = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-    if let Some(file) = variable(tokens, name) {
+    if let Some(file) = tokens.environment.text(name) {
         request = request.header("authorization", identity::token_of(name, &file).await?);
     }
     let answer = http::send(&what, request).await.map_err(|failure| {
@@ -74,12 +74,12 @@ fn is_near(url: &Url) -> bool {
 
 /// By version 2 of the Instance Metadata Service.
 pub async fn of_instance(tokens: &Tokens) -> Result<Identity, Failure> {
-    let is_off = variable(tokens, "AWS_EC2_METADATA_DISABLED");
+    let is_off = tokens.environment.text("AWS_EC2_METADATA_DISABLED");
     if is_off.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         let told = format!("{NO_IDENTITY}; AWS_EC2_METADATA_DISABLED forbids to ask the instance");
         return Err(Failure::new(Reason::NoIdentity, told));
     }
-    let given = variable(tokens, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    let given = tokens.environment.text("AWS_EC2_METADATA_SERVICE_ENDPOINT");
     let base = given.as_deref().unwrap_or(INSTANCE).trim_end_matches('/');
     let Ok(base) = Url::parse(&format!("{base}/")) else {
         let told = "AWS_EC2_METADATA_SERVICE_ENDPOINT is not a URL; correct it or remove it";

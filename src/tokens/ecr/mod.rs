@@ -106,11 +106,6 @@ fn given(call: &Call, token: Option<String>, at: Option<DateTime>) -> Result<Giv
     }
 }
 
-/// A variable of the environment.
-fn variable(tokens: &Tokens, name: &str) -> Option<String> {
-    tokens.environment.get(name)?.into_string().ok()
-}
-
 /// The password that a token is.
 fn password(token: &Hidden) -> Result<Hidden, Failure> {
     let refused = |told: &str| {
