@@ -28,7 +28,7 @@ fn config(scope: &str, entries: &[&str]) -> std::sync::Arc<Config> {
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+    pairs.iter().copied().collect()
 }
 
 fn pod_of(images: &[&str]) -> Value {

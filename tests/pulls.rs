@@ -14,6 +14,7 @@ use pullpass::{
 };
 use rstest::rstest;
 use serde_json::{Value, json, value::to_raw_value};
+use std::collections::BTreeMap;
 
 const CONFIG: &str = r#"
 apiVersion: pullpass.io/v1
@@ -69,13 +70,13 @@ fn in_place() -> PullSecret {
 /// A cluster in which every namespace has these labels, and every pull secret stands like this.
 struct World {
     config: String,
-    labels: Labels,
+    labels: BTreeMap<String, String>,
     secret: PullSecret,
 }
 
 impl World {
     fn new(secret: PullSecret) -> Self {
-        Self { config: CONFIG.to_owned(), labels: Labels::new(), secret }
+        Self { config: CONFIG.to_owned(), labels: BTreeMap::new(), secret }
     }
 
     fn labelled(mut self, key: &str, value: &str) -> Self {
@@ -90,11 +91,12 @@ impl World {
 
     fn problems(&self, pods: &[Value]) -> Vec<PullProblem> {
         let config = config::parse(&self.config).unwrap().config;
+        let labels: Labels = self.labels.clone().into_iter().collect();
         let mut tally = Tally::default();
         for pod in pods {
             let raw = to_raw_value(pod).unwrap();
             let Some(pod) = StuckPod::read(&raw).unwrap() else { continue };
-            let namespace = Namespace { name: &pod.namespace, labels: Some(&self.labels) };
+            let namespace = Namespace { name: &pod.namespace, labels: Some(&labels) };
             let is_never_served = config::is_never_served(&pod.namespace);
             let found =
                 verdicts(&config, &pod, namespace, is_never_served, |_, _| self.secret.clone());

@@ -199,7 +199,7 @@ impl NamespaceStore {
 }
 
 fn labels_of(object: PartialObjectMeta<Namespace>) -> Labels {
-    object.metadata.labels.unwrap_or_default()
+    object.metadata.labels.into_iter().flatten().collect()
 }
 
 /// Keeps the store true, for ever. Readiness waits for the first complete list.

@@ -5,6 +5,7 @@
 mod compile;
 mod entry;
 mod kubernetes_names;
+mod labels;
 mod lint;
 mod namespaces;
 mod parse;
@@ -19,12 +20,13 @@ mod text;
 pub use compile::{Config, Hit, HitRole};
 pub use entry::Entry;
 pub use kubernetes_names::{DNS_LABEL_HINT, DNS_SUBDOMAIN_HINT, is_dns_label, is_dns_subdomain};
+pub use labels::Labels;
 pub use namespaces::{Denial, Grant, NamespaceRule};
 pub use parse::{MAX_CONFIG_BYTES, Parsed, config_text, parse};
 pub use problem::{ConfigError, Place, Problem};
 pub use schema::{Document, Mode, OnRemoval, Scope, json_schema};
 pub use scope::{GrantedCopy, LeftOut, is_never_served};
-pub use selector::{Labels, Requirement, Selector};
+pub use selector::{Requirement, Selector};
 pub use shared::{SHARED_KEY, SharedNamespaces, SharedSecret, SharedSecrets};
 pub use source::{
     AccessKey, Acr, AcrIdentity, AzureCloud, Basic, CREDENTIAL_PREFIX, Ecr, EcrRegistry, Gcp,

@@ -1,7 +1,10 @@
 //! Grants: which namespaces an entry is given to. The webhook and the controller decide by this
 //! one function.
 
-use super::selector::{Labels, NAME_LABEL, Requirement, Selector};
+use super::{
+    labels::Labels,
+    selector::{NAME_LABEL, Requirement, Selector},
+};
 use crate::glob::Glob;
 use std::fmt;
 
@@ -83,7 +86,7 @@ fn decide_by_labels<'c>(
     }
     let value_of = |key: &str| match key {
         NAME_LABEL => Some(name),
-        _ => labels?.get(key).map(String::as_str),
+        _ => labels?.get(key),
     };
     match selector.first_unmet(value_of) {
         Some(requirement) => Err(Denial::Selector(requirement)),

@@ -29,7 +29,7 @@ impl Scope {
     /// Why a namespace with these labels is left out; none if it is in scope. `labels` is `None` where
     /// they are not known.
     pub fn left_out(self, labels: Option<&Labels>) -> Option<LeftOut> {
-        let value = labels.map(|labels| labels.get(INJECT_LABEL).map(String::as_str));
+        let value = labels.map(|labels| labels.get(INJECT_LABEL));
         match (self, value) {
             (_, Some(Some(INJECT_DISABLED))) => Some(LeftOut::OptedOut),
             (Self::OptIn, None) => Some(LeftOut::Unknown),

@@ -1,9 +1,6 @@
 //! LabelSelectors, as the API server evaluates them.
 
-use std::{collections::BTreeMap, fmt};
-
-/// The labels of an object.
-pub type Labels = BTreeMap<String, String>;
+use std::fmt;
 
 /// The label that the API server sets on every Namespace, with its name as value.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";

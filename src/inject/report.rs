@@ -113,27 +113,31 @@ pub fn audit_annotations(decision: &Decision<'_>) -> Vec<(&'static str, String)>
     if let Decision::Skipped(skip) = decision {
         return vec![("skipped", skip.to_string())];
     }
-    let (granted, others): (Vec<_>, Vec<_>) = decision
-        .considered()
-        .iter()
-        .partition(|entry| matches!(entry.outcome, Outcome::Granted(..)));
-    let names: Vec<_> = granted.iter().map(|entry| entry.entry.name.to_string()).collect();
-    let reasons: Vec<_> =
-        others.iter().map(|d| format!("{}: {}", d.entry.name, d.outcome)).collect();
-    let annotations = [("entries", joined(&names, ",")), ("not-applied", joined(&reasons, "; "))];
-    annotations.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    let (mut names, mut reasons) = (String::new(), String::new());
+    for EntryDecision { entry, outcome, .. } in decision.considered() {
+        match outcome {
+            Outcome::Granted(..) => append(&mut names, ",", &entry.name),
+            _ => append(&mut reasons, "; ", &format!("{}: {outcome}", entry.name)),
+        }
+    }
+    let annotations = [("entries", shortened(names)), ("not-applied", shortened(reasons))];
+    annotations.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// The items in one value, cut where it grows too long; none for no items.
-fn joined(items: &[String], separator: &str) -> Option<String> {
-    if items.is_empty() {
-        return None;
+fn append(list: &mut String, separator: &str, item: &str) {
+    if !list.is_empty() {
+        list.push_str(separator);
     }
-    let value = items.join(separator);
-    Some(match value.char_indices().nth(MAX_ANNOTATION) {
-        Some((end, _)) => format!("{}...", &value[..end]),
-        None => value,
-    })
+    list.push_str(item);
+}
+
+/// The value, cut where it grows too long.
+fn shortened(mut value: String) -> String {
+    if let Some((end, _)) = value.char_indices().nth(MAX_ANNOTATION) {
+        value.truncate(end);
+        value.push_str("...");
+    }
+    value
 }
 
 impl fmt::Display for Skip {

@@ -18,8 +18,8 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
+    extract::{Query, Request as HttpRequest, State},
+    http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response as HttpResponse},
     routing::post,
 };
@@ -44,27 +44,17 @@ struct Parameters {
     timeout: Option<String>,
 }
 
-async fn mutate(
-    State(state): State<Arc<WebhookState>>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
-    headers: HeaderMap,
-    body: Body,
-) -> HttpResponse {
+async fn mutate(State(state): State<Arc<WebhookState>>, request: HttpRequest) -> HttpResponse {
     let started = Instant::now();
-    let timeout = parameters.ok().and_then(|Query(parameters)| parameters.timeout);
-    let (response, review) = answer_mutate(&state, timeout.as_deref(), &headers, body).await;
+    let (response, review) = answer_mutate(&state, request).await;
     state.metrics.admission.reviews.inc(review);
     state.metrics.admission.review_duration.observe(started.elapsed());
     response
 }
 
-async fn answer_mutate(
-    state: &WebhookState,
-    timeout: Option<&str>,
-    headers: &HeaderMap,
-    body: Body,
-) -> (HttpResponse, Review) {
-    if let Err(error) = check_json(headers) {
+async fn answer_mutate(state: &WebhookState, request: HttpRequest) -> (HttpResponse, Review) {
+    let (head, body) = request.into_parts();
+    if let Err(error) = check_json(&head.headers) {
         return (error.into_response(), Review::Refused);
     }
     let body = match state.body.read(body).await {
@@ -81,7 +71,7 @@ async fn answer_mutate(
         false => None,
     };
     match Request::<PodView<'_>>::parse(&body) {
-        Ok(request) if is_new_pod(&request) => admit(state, &config, timeout, &request).await,
+        Ok(request) if is_new_pod(&request) => admit(state, &config, &head.uri, &request).await,
         Ok(request) => leave_alone(state, &request),
         Err(error) => answer_unreadable(state, &body, &error),
     }
@@ -125,10 +115,15 @@ fn answer_unreadable(
     (failure(Reason::BadRequest, &error.to_string()), Review::Refused)
 }
 
+fn timeout(uri: &Uri) -> Option<String> {
+    let Query(parameters) = Query::<Parameters>::try_from_uri(uri).ok()?;
+    parameters.timeout
+}
+
 async fn admit(
     state: &WebhookState,
     config: &Config,
-    timeout: Option<&str>,
+    uri: &Uri,
     request: &Request<'_, PodView<'_>>,
 ) -> (HttpResponse, Review) {
     let default = PodView::default();
@@ -137,7 +132,7 @@ async fn admit(
     let matches = Matches::find(config, pod);
     let lookup = match matches.are_settled() {
         true => Lookup::NotNeeded,
-        false => state.namespaces.labels(name, timeout_of_lookup(timeout)).await,
+        false => state.namespaces.labels(name, timeout_of_lookup(timeout(uri).as_deref())).await,
     };
     let labels = lookup.labels();
     let namespace = Namespace { name, labels: labels.as_deref() };

@@ -12,6 +12,9 @@ use thiserror::Error;
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
 
+/// Bytes in which most responses find room: a patch of a few names, and the entries that gave them.
+const USUAL_RESPONSE: usize = 768;
+
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "O: Deserialize<'de>"), rename_all = "camelCase")]
 struct Envelope<'a, O> {
@@ -224,11 +227,10 @@ impl<'a> Response<'a> {
 
     /// The AdmissionReview that carries the response, as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&ResponseEnvelope {
-            api_version: API_VERSION,
-            kind: KIND,
-            response: self,
-        })
+        let mut json = Vec::with_capacity(USUAL_RESPONSE);
+        let envelope = ResponseEnvelope { api_version: API_VERSION, kind: KIND, response: self };
+        serde_json::to_writer(&mut json, &envelope)?;
+        Ok(json)
     }
 }
 

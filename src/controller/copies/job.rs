@@ -152,7 +152,8 @@ impl<'k> Requests<'k> {
         let Some(namespace) = self.namespace().await? else {
             return Ok(Outcome::NamespaceChanged(None));
         };
-        let mut granted = config.granted_copies(&self.key.namespace, namespace.labels());
+        let labels = namespace.labels().into();
+        let mut granted = config.granted_copies(&self.key.namespace, &labels);
         if granted.any(|granted| granted.pull_secret == &*self.key.name) {
             return Ok(Outcome::NamespaceChanged(Some(Box::new(namespace.metadata.clone()))));
         }
@@ -180,8 +181,9 @@ impl<'k> Requests<'k> {
         self.confirmations.confirm(basis, &wanted.source, content, share.as_ref()).await?;
         let name = &*self.key.namespace;
         let Some(found) = self.namespace().await? else { return Ok(Granted::No(None)) };
+        let labels = found.labels().into();
         let is_granted = found.metadata.deletion_timestamp.is_none()
-            && grant.config.granted_copies(name, found.labels()).any(|granted| {
+            && grant.config.granted_copies(name, &labels).any(|granted| {
                 granted.pull_secret == &*self.key.name
                     && *granted.source.secret == *grant.wanted.source
             });

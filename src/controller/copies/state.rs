@@ -50,7 +50,7 @@ impl State {
     pub fn set_namespace(&mut self, name: &str, metadata: ObjectMeta) {
         let wanted = self.namespaces.remove(name).map(|before| before.wanted).unwrap_or_default();
         let namespace = Namespace {
-            labels: metadata.labels.unwrap_or_default(),
+            labels: metadata.labels.into_iter().flatten().collect(),
             is_terminating: metadata.deletion_timestamp.is_some(),
             wanted,
         };
