@@ -16,7 +16,9 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use std::{error::Error, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    convert::Infallible, error::Error, net::SocketAddr, path::Path, process::ExitCode, sync::Arc,
+};
 use tokio::net::TcpListener;
 use tower::make::Shared;
 
@@ -24,19 +26,28 @@ use tower::make::Shared;
 const ANSWER: &str = include_str!("answer.json");
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    let Err(error) = run().await;
+    eprintln!("floor: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run() -> Result<Infallible, Box<dyn Error>> {
     let flags = Flags::parse(std::env::args().skip(1))?;
     let tls = tls(Path::new(&flags.certificate), Path::new(&flags.key))?;
     let acceptor =
         RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(NoDelayAcceptor::new());
-    let listener = TcpListener::bind(flags.listen).await?;
+    let listener = TcpListener::bind(flags.listen)
+        .await
+        .map_err(|error| format!("failed to listen on {}: {error}", flags.listen))?;
     eprintln!("listening on {}", listener.local_addr()?);
     let server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor).http1_only();
-    Ok(server.serve(Shared::new(router())).await?)
+    server.serve(Shared::new(router())).await?;
+    Err("stopped accepting connections".into())
 }
 
 fn router() -> Router {
-    // The limit of the body is not that of axum but none, so that reviews of every size get through.
+    // Without axum's own limit, so that reviews of every size get through.
     Router::new().route("/mutate", post(answer)).layer(axum::extract::DefaultBodyLimit::disable())
 }
 
@@ -46,11 +57,15 @@ async fn answer(_body: Bytes) -> ([(HeaderName, &'static str); 1], &'static str)
 
 /// As Pullpass has it: one session ticket, HTTP/1.1 alone.
 fn tls(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
-    let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
+    let unread = |file: &Path, error| format!("failed to read {}: {error}", file.display());
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unread(certificate, error))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unread(key, error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, PrivateKeyDer::from_pem_file(key)?)?;
+        .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.send_tls13_tickets = 1;
     config.ticketer = aws_lc_rs::Ticketer::new()?;
