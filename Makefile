@@ -78,13 +78,15 @@ man: build ## Write man pages to man/
 fmt: ## Format the code
 	$(CARGO) fmt
 
-lint: ## Formatting, clippy, and the Go code of the tests
+lint: ## Formatting, clippy, and go vet
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path bench/members/floor/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test demo -- -D warnings
 	cd tests/cluster && go vet ./...
 	cd tests/node && go vet ./...
 	cd image && go vet ./...
+	cd bench/members/go && go vet ./...
 
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(TOOLS)
