@@ -1,0 +1,59 @@
+//! Whether what is measured is the same work: what the answers do to the Pod.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use json_patch::Patch;
+use serde_json::Value;
+
+use crate::{
+    bench::{Bench, Reviews, Sessions},
+    client::Connection,
+    fixtures::Review,
+    members::Member,
+    server::Server,
+};
+
+/// Posts each review once: the Pod must get the pull secrets that are due, and nothing else. The floor need
+/// only answer.
+pub async fn are_right(bench: &Bench, server: &Server, reviews: &Reviews) -> Result<()> {
+    let config = Arc::new(bench.tls(Sessions::New));
+    let mut connection = Connection::open(server.port, &config).await?;
+    for review in &reviews.all {
+        let answer = connection.post(&review.json).await;
+        let of = || format!("{}: a review of {} bytes", server.member, review.json.len());
+        let answer = answer.with_context(of)?;
+        if server.member != Member::Floor {
+            is_right(review, &answer).with_context(of)?;
+        }
+    }
+    connection.close().await;
+    Ok(())
+}
+
+/// Whether the answer to a review adds what is due, in any order, and changes nothing else.
+pub fn is_right(review: &Review, answer: &[u8]) -> Result<()> {
+    let review_json: Value = serde_json::from_str(&review.json)?;
+    let answer: Value = serde_json::from_slice(answer).context("the answer is not JSON")?;
+    let (request, response) = (&review_json["request"], &answer["response"]);
+    ensure!(response["uid"] == request["uid"], "the answer has another uid");
+    ensure!(response["allowed"] == true, "the Pod is not allowed");
+    let mut pod = request["object"].clone();
+    if let Some(patch) = response["patch"].as_str() {
+        let patch = BASE64_STANDARD.decode(patch).context("the patch is not base64")?;
+        let patch: Patch = serde_json::from_slice(&patch).context("the patch is no patch")?;
+        json_patch::patch(&mut pod, &patch).context("the patch does not apply")?;
+    }
+    let secrets = pod["spec"]["imagePullSecrets"].take();
+    let mut names: Vec<_> =
+        secrets.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
+    names.sort_unstable();
+    if names != review.pull_secrets {
+        bail!("the Pod gets the pull secrets {names:?}, and {:?} are due", review.pull_secrets);
+    }
+    let mut before = request["object"].clone();
+    before["spec"]["imagePullSecrets"] = Value::Null;
+    ensure!(pod == before, "the patch changes more than the pull secrets");
+    Ok(())
+}
