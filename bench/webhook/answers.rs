@@ -1,36 +1,11 @@
-//! Whether what is measured is the same work: what the answers do to the Pod.
-
-use std::sync::Arc;
+//! Whether what is measured is the same work: what an answer does to the Pod. Pure.
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use json_patch::Patch;
 use serde_json::Value;
 
-use crate::{
-    bench::{Bench, Reviews, Sessions},
-    client::Connection,
-    fixtures::Review,
-    members::Member,
-    server::Server,
-};
-
-/// Posts each review once: the Pod must get the pull secrets that are due, and nothing else. The floor need
-/// only answer.
-pub async fn are_right(bench: &Bench, server: &Server, reviews: &Reviews) -> Result<()> {
-    let config = Arc::new(bench.tls(Sessions::New));
-    let mut connection = Connection::open(server.port, &config).await?;
-    for review in &reviews.all {
-        let answer = connection.post(&review.json).await;
-        let of = || format!("{}: a review of {} bytes", server.member, review.json.len());
-        let answer = answer.with_context(of)?;
-        if server.member != Member::Floor {
-            is_right(review, &answer).with_context(of)?;
-        }
-    }
-    connection.close().await;
-    Ok(())
-}
+use crate::fixtures::Review;
 
 /// Whether the answer to a review adds what is due, in any order, and changes nothing else.
 pub fn is_right(review: &Review, answer: &[u8]) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::{
-    answers,
+    asked,
     bench::Bench,
     cost::{self, CONNECTIONS, Cost},
     cpu::Cores,
@@ -65,7 +65,7 @@ pub async fn measure(bench: &Bench) -> Result<Base> {
         for (size, reviews) in &reviews {
             for server in &servers {
                 if round == 0 {
-                    answers::are_right(bench, server, reviews).await?;
+                    asked::are_right(bench, server, reviews).await?;
                 }
                 let connections = connections(*size);
                 let cost = cost::of_reviews(bench, server, reviews, connections, Cores::Apart);

@@ -13,8 +13,8 @@ use crate::{
     common::statistics::{Sample, thousands},
     figures::Figures,
     latency::SIDE_BY_SIDE,
-    load::Seen,
     members::Member,
+    oha::Seen,
     report::size,
     svg::{Chart, Line},
 };

@@ -8,11 +8,13 @@
 )]
 
 mod answers;
+mod asked;
 mod axes;
 mod base;
 mod bench;
 mod charts;
 mod client;
+#[allow(dead_code, reason = "the other benches need more of it")]
 #[path = "../common/mod.rs"]
 mod common;
 mod cost;
@@ -24,6 +26,7 @@ mod latency;
 mod load;
 mod members;
 mod memory;
+mod oha;
 mod options;
 mod reloads;
 mod report;

@@ -15,8 +15,9 @@ use crate::{
     cost::CONNECTIONS,
     cpu::Cores,
     fixtures::Shape,
-    load::{self, Load, Seen},
+    load::{self, Load},
     members::Member,
+    oha::Seen,
     server::{Server, Setup},
     tables::{Kind, Table},
 };

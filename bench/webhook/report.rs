@@ -11,9 +11,9 @@ use crate::{
     },
     figures::Figures,
     latency::{Latency, SIDE_BY_SIDE},
-    load::Seen,
     members::Member,
     memory::{HELD, When},
+    oha::Seen,
     targets,
 };
 
@@ -52,11 +52,13 @@ pub fn section(
 
 fn head(bench: &Bench, machine: &Machine, figures: &Figures) -> String {
     let options = &bench.options;
-    let on = match &figures.api_server {
-        Some(version) => format!("the namespaces are those of a kube-apiserver {version}"),
-        None => "without a kube-apiserver".to_owned(),
+    let built = &bench.programs.built;
+    let versions = match &figures.api_server {
+        Some(version) => {
+            machine::versions(built, &format!("the namespaces are of a kube-apiserver {version}"))
+        }
+        None => format!("- {}.\n", machine::pullpass(built)),
     };
-    let versions = machine::versions(&bench.programs.built, &on);
     format!(
         "{TITLE}\n\n`{}`\n\n{}{versions}- {}.\n\
          - TLS 1.3, HTTP/1.1, P-256 certificate. Pullpass has all that it has by default: metrics, logs at level info, limits. Where nothing \
@@ -64,7 +66,7 @@ fn head(bench: &Bench, machine: &Machine, figures: &Figures) -> String {
          kept, reviews as of the Pods of a Deployment, one of several by chance.\n\
          - Cost is the processor time of the server's process, of all its threads, for each review, in a closed loop, the server on one \
          processor and the load on the other. Figures are the median (least to greatest) of {} rounds, and of {} where Pullpass is measured \
-         against itself; a run takes {:.0} s. Ratios are the median of those within a round. The order alternates.\n\
+         against itself; a run takes {:?}. Ratios are the median of those within a round. The order alternates.\n\
          - Every answer of every run was 200. Each review was also posted once to each server, but for the floor: the patch gave the Pod the \
          pull secrets that are due, and nothing else.\n",
         options.command,
@@ -73,7 +75,7 @@ fn head(bench: &Bench, machine: &Machine, figures: &Figures) -> String {
         crate::cost::CONNECTIONS,
         options.rounds,
         options.axis_rounds,
-        options.run.as_secs_f64(),
+        options.run,
     )
 }
 
@@ -199,11 +201,12 @@ fn latency(latency: &Latency) -> String {
         "\n### Latency\n\nReviews of 10 KiB at a constant rate, over 10 connections, server and load on both processors. In milliseconds from when a \
          request was due, so that none is left out because others were slow; the tool sends what is due in a millisecond at once. Among the \
          greatest are the requests that open the connections. Saturation is measured in a closed loop.\n\n\
-         | server | saturation | rate | p50 | p99 | p99.9 | p99.99 | greatest |\n|---|---|---|---|---|---|---|---|\n",
+         | server | saturation | rate | sent | p50 | p99 | p99.9 | p99.99 | greatest |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut add = |member: Member, rate: f64, runs: &[Seen]| {
         let saturation = latency.saturation.get(&member).copied();
         let mut cells = vec![member.to_string(), whole(saturation), whole(Some(rate))];
+        cells.push(spread(&runs.iter().map(|seen| seen.rate).collect::<Vec<_>>(), whole));
         cells.extend((0..5).map(|at| {
             let values: Vec<_> = runs.iter().map(|seen| seen.latencies[at] * 1e3).collect();
             spread(&values, millis)

@@ -5,8 +5,10 @@ use crate::{
     base::Base,
     common::{results::row, statistics::Sample},
     figures::Figures,
+    latency::is_kept,
     members::Member,
     memory::When,
+    oha::Seen,
     tables::Kind,
 };
 
@@ -15,12 +17,14 @@ use crate::{
 pub struct Target {
     what: String,
     target: String,
-    /// The figure as it is written, and whether the target is held; none if it was not measured.
-    figure: Option<(String, bool)>,
+    figure: Figure,
 }
 
+/// The figure as it is written, and whether the target is held; none if it was not measured.
+type Figure = Option<(String, bool)>;
+
 impl Target {
-    fn new(what: &str, target: &str, figure: Option<(String, bool)>) -> Self {
+    fn new(what: &str, target: &str, figure: Figure) -> Self {
         Self { what: what.to_owned(), target: target.to_owned(), figure }
     }
 }
@@ -59,7 +63,8 @@ fn of_cost(figures: &Figures) -> Vec<Target> {
         Some((format!("1/{ratio:.1}"), ratio >= least))
     };
     let floor = || {
-        let ratio = 1.0 / against(10, Member::Floor)?;
+        let base = figures.base.figures()?;
+        let ratio = median(&base.ratios((10, Member::Pullpass), (10, Member::Floor)))?;
         Some((times(ratio), ratio <= 1.7))
     };
     vec![
@@ -129,13 +134,15 @@ fn of_latency(figures: &Figures) -> Vec<Target> {
     let latency = figures.latency.figures();
     let own = latency.and_then(|latency| {
         let p999 = median(&latency.own.iter().map(|seen| seen.latencies[2]).collect::<Vec<_>>())?;
-        Some((format!("{:.2} ms", p999 * 1e3), p999 < 0.002))
+        let is_kept = is_kept(latency.own_rate, &latency.own);
+        Some(if_kept(is_kept, format!("{:.2} ms", p999 * 1e3), p999 < 0.002))
     });
     let same = latency.and_then(|latency| {
         let of = |member| Some(latency.same.get(&member)?.iter().map(|seen| seen.latencies[2]));
         let pairs = of(Member::Peer)?.zip(of(Member::Pullpass)?);
         let ratio = median(&pairs.map(|(peer, own)| peer / own).collect::<Vec<_>>())?;
-        Some((format!("1/{ratio:.1}"), ratio > 20.0))
+        let is_kept = latency.same.values().all(|runs| is_kept(latency.same_rate, runs));
+        Some(if_kept(is_kept, format!("1/{ratio:.1}"), ratio > 20.0))
     });
     vec![
         Target::new(
@@ -149,6 +156,13 @@ fn of_latency(figures: &Figures) -> Vec<Target> {
             same,
         ),
     ]
+}
+
+fn if_kept(is_kept: bool, figure: String, is_held: bool) -> (String, bool) {
+    match is_kept {
+        true => (figure, is_held),
+        false => (format!("{figure}, but the rate was not kept"), false),
+    }
 }
 
 fn of_process(figures: &Figures) -> Vec<Target> {
@@ -175,9 +189,8 @@ fn of_process(figures: &Figures) -> Vec<Target> {
 
 fn of_reloads(figures: &Figures) -> Target {
     let seen = figures.reloads.figures().and_then(|seen| {
-        let p99 = |of: &[crate::load::Seen]| {
-            median(&of.iter().map(|seen| seen.latencies[1]).collect::<Vec<_>>())
-        };
+        let p99 =
+            |of: &[Seen]| median(&of.iter().map(|seen| seen.latencies[1]).collect::<Vec<_>>());
         let moved = (p99(&seen.with)? - p99(&seen.without)?) * 1e3;
         let written = format!("0 failed in {}; p99 moves by {moved:.2} ms", seen.count);
         Some((written, moved < 1.0 && seen.count >= 1_000))

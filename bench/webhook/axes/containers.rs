@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{Axis, in_order};
 use crate::{
-    answers,
+    asked,
     bench::Bench,
     cost::{self, CONNECTIONS},
     cpu::Cores,
@@ -42,7 +42,7 @@ pub async fn measure(bench: &Bench) -> Result<Containers> {
             let server = Server::start(bench, member, &setup).await?;
             for (containers, reviews) in in_order(reviews.iter().collect(), round) {
                 if round == 0 {
-                    answers::are_right(bench, &server, reviews).await?;
+                    asked::are_right(bench, &server, reviews).await?;
                 }
                 let cost = cost::of_reviews(bench, &server, reviews, CONNECTIONS, Cores::Apart);
                 let each = cost.await?.each;

@@ -9,7 +9,7 @@ use kube::{Api, Client, api::PostParams};
 
 use super::{Axis, in_order};
 use crate::{
-    answers,
+    asked,
     bench::Bench,
     control_plane::{self, ControlPlane},
     cost::{self, CONNECTIONS},
@@ -109,7 +109,7 @@ async fn of_one(bench: &Bench, kubeconfig: &Path, namespaces: usize) -> Result<f
     let kubeconfig = Some(kubeconfig.to_path_buf());
     let setup = Setup { config: bench.table(BY_LABELS)?, cores: Cores::Apart, kubeconfig };
     let server = Server::start(bench, Member::Pullpass, &setup).await?;
-    answers::are_right(bench, &server, &reviews).await?;
+    asked::are_right(bench, &server, &reviews).await?;
     let cost = cost::of_reviews(bench, &server, &reviews, CONNECTIONS, Cores::Apart).await?;
     let fetched = server.metric("pullpass_namespace_lookups_total{result=\"fetched\"}").await?;
     ensure!(fetched == 0.0, "{fetched} namespaces were fetched, and not known by the watch");
