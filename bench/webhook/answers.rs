@@ -15,11 +15,8 @@ pub fn is_right(review: &Review, answer: &[u8]) -> Result<()> {
     ensure!(response["uid"] == request["uid"], "the answer has another uid");
     ensure!(response["allowed"] == true, "the Pod is not allowed");
     let mut pod = request["object"].clone();
-    if let Some(patch) = response["patch"].as_str() {
-        let patch = BASE64_STANDARD.decode(patch).context("the patch is not base64")?;
-        let patch: Patch = serde_json::from_slice(&patch).context("the patch is no patch")?;
-        json_patch::patch(&mut pod, &patch).context("the patch does not apply")?;
-    }
+    let patch = patch(response)?;
+    json_patch::patch(&mut pod, &patch).context("the patch does not apply")?;
     let secrets = pod["spec"]["imagePullSecrets"].take();
     let mut names: Vec<_> =
         secrets.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
@@ -29,6 +26,12 @@ pub fn is_right(review: &Review, answer: &[u8]) -> Result<()> {
     }
     let mut before = request["object"].clone();
     before["spec"]["imagePullSecrets"] = Value::Null;
-    ensure!(pod == before, "the patch changes more than the pull secrets");
+    ensure!(pod == before, "the patch changes more than the pull secrets: {patch}");
     Ok(())
+}
+
+fn patch(response: &Value) -> Result<Patch> {
+    let Some(patch) = response["patch"].as_str() else { return Ok(Patch::default()) };
+    let patch = BASE64_STANDARD.decode(patch).context("the patch is not base64")?;
+    serde_json::from_slice(&patch).context("the patch is no patch")
 }

@@ -70,6 +70,7 @@ impl Shape {
             false => json!({
                 "metadata": {"generateName": "web-", "namespace": namespace},
                 "spec": {"containers": containers},
+                "status": {},
             }),
         };
         envelope(pod, &namespace)
@@ -108,7 +109,6 @@ fn full_pod(containers: &Value, namespace: &str) -> Value {
         "metadata": {
             "generateName": "web-6d4cf56db6-",
             "namespace": namespace,
-            "creationTimestamp": null,
             "labels": {"app.kubernetes.io/name": "web", "app.kubernetes.io/part-of": "shop", "pod-template-hash": "6d4cf56db6"},
             "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": "9090", "checksum/config": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-6d4cf56db6", "uid": "b5a2c8fd-5b1e-4ea2-9ef2-c4f5c2fbd0a5", "controller": true, "blockOwnerDeletion": true}],
@@ -148,7 +148,7 @@ fn full_pod(containers: &Value, namespace: &str) -> Value {
 
 fn container(at: usize, image: &str, is_full: bool) -> Value {
     if !is_full {
-        return json!({"name": "main", "image": image});
+        return json!({"name": "main", "image": image, "resources": {}});
     }
     json!({
         "name": format!("app-{at}"),
