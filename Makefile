@@ -32,7 +32,7 @@ soak: control-plane ## Rotate authority and certificate 1,000 times while Pods a
 
 # The Pullpass that it measures is that of the image: the bench itself need not be optimized.
 bench: image control-plane ## Measure the webhook beside others for bench/RESULTS.md (about 30 minutes; QUICK=1: 5; RESULTS=FILE)
-	@bench/members/build >/dev/null
+	@echo "members: $$(bench/members/build)"
 	$(CARGO) bench --locked --profile dev --bench webhook
 
 bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESULTS.md (about 15 minutes; QUICK=1: 3; RESULTS=FILE)

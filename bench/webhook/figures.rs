@@ -76,7 +76,7 @@ impl Figures {
         }
     }
 
-    /// What takes an API server; it is gone for all else.
+    /// What takes an API server, after all else: it works too.
     async fn of_cluster(bench: &Bench) -> Self {
         let mut figures = Self::default();
         if !["namespaces", "memory"].iter().any(|name| bench.options.has(name)) {

@@ -68,7 +68,7 @@ async fn main() -> Result<()> {
     let results = &bench.options.results;
     let charts = results.parent().unwrap_or(Path::new(".")).join("charts");
     let charts = charts::draw(&figures, &charts)?;
-    let section = section(&bench, &machine, &figures, &charts);
+    let section = section(&bench, &machine, &figures, &charts)?;
     results::tell(results, TITLE, &section)?;
     let failed = figures.failed();
     ensure!(failed.is_empty(), "these have no figures: {}", failed.join("; "));

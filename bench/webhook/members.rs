@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{options::Options, programs::build};
 
 const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/image/build");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/members");
 const MEMBERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/members/build");
 /// Where the image has its binary.
 const BINARY: &str = "usr/local/bin/pullpass";
@@ -61,15 +62,15 @@ pub struct Programs {
     pullpass: PathBuf,
     members: PathBuf,
     /// How Pullpass was built.
-    pub built: String,
+    pub built: &'static str,
 }
 
 impl Programs {
     /// Builds what is not there, and takes Pullpass out of its image into this folder.
     pub fn build(options: &Options, folder: &Path) -> Result<Self> {
         let (pullpass, built) = match &options.pullpass {
-            Some(file) => (file.clone(), format!("the binary {}", file.display())),
-            None => (out_of_image(folder)?, "the binary of `make image`".to_owned()),
+            Some(file) => (file.clone(), "ANOTHER binary than that of the image"),
+            None => (out_of_image(folder)?, "the binary of `make image`"),
         };
         let members = match &options.members {
             Some(folder) => folder.clone(),
@@ -96,23 +97,46 @@ impl Programs {
         self.members.join("oha")
     }
 
-    /// What was measured with: the versions that the programs of the members were built from.
-    pub fn versions(&self) -> String {
-        let said = fs::read_to_string(self.members.join("versions")).unwrap_or_default();
-        let said: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-        match said.is_empty() {
-            true => oha_version(&self.oha()),
-            false => said.join("; "),
-        }
+    /// What the members were built with and from, and what made the load.
+    pub fn versions(&self) -> Result<String> {
+        let text = |file: &str| {
+            let path = Path::new(FOLDER).join(file);
+            fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
+        };
+        let (modules, crates) = (text("go/go.mod")?, text("floor/Cargo.lock")?);
+        let module = |name| version_of_module(&modules, name);
+        let of_crate = |name| version_of_crate(&crates, name);
+        Ok(format!(
+            "Go, controller-runtime: {} with controller-runtime {} and k8s.io/api {}; Go, lean: the same Go; floor: axum {}, hyper {} \
+             and rustls {}, built as Pullpass is; the load is made by {}",
+            said_by(Path::new("go"), &["env", "GOVERSION"])?,
+            module("sigs.k8s.io/controller-runtime")?,
+            module("k8s.io/api")?,
+            of_crate("axum")?,
+            of_crate("hyper")?,
+            of_crate("rustls")?,
+            said_by(&self.oha(), &["--version"])?
+        ))
     }
 }
 
-fn oha_version(oha: &Path) -> String {
-    let output = Command::new(oha).arg("--version").output();
-    output.map_or_else(
-        |_| "oha".into(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    )
+fn version_of_module<'a>(modules: &'a str, name: &str) -> Result<&'a str> {
+    let mut lines = modules.lines().map(str::trim);
+    let version = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    version.with_context(|| format!("go.mod has no {name}"))
+}
+
+fn version_of_crate<'a>(crates: &'a str, name: &str) -> Result<&'a str> {
+    let (_, after) = crates
+        .split_once(&format!("name = \"{name}\"\nversion = \""))
+        .with_context(|| format!("Cargo.lock has no {name}"))?;
+    after.split('"').next().with_context(|| format!("{name} has no version"))
+}
+
+fn said_by(program: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.with_context(|| format!("failed to run {}", program.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Unpacks the layers of the image in which the binary is.

@@ -1,5 +1,7 @@
 //! The figures as a section of `bench/RESULTS.md`.
 
+use anyhow::Result;
+
 use crate::{
     axes::{connections, containers, namespaces::FEW, rules},
     base::{SIZES, connections as connections_of},
@@ -26,13 +28,13 @@ pub fn section(
     machine: &Machine,
     figures: &Figures,
     charts: &[(String, String)],
-) -> String {
+) -> Result<String> {
     let failed = figures.failed().into_iter().map(|error| format!("- No figures: {error}\n"));
     let failed = failed.collect::<Vec<_>>().concat();
     let charts = charts.iter().map(|(name, title)| format!("\n![{title}](charts/{name})\n"));
     let charts = charts.collect::<Vec<_>>().concat();
-    [
-        head(bench, machine, figures),
+    Ok([
+        head(bench, machine, figures)?,
         failed,
         targets::table(figures),
         charts,
@@ -47,19 +49,19 @@ pub fn section(
         memory(figures),
         startup(figures),
     ]
-    .concat()
+    .concat())
 }
 
-fn head(bench: &Bench, machine: &Machine, figures: &Figures) -> String {
+fn head(bench: &Bench, machine: &Machine, figures: &Figures) -> Result<String> {
     let options = &bench.options;
-    let built = &bench.programs.built;
+    let built = bench.programs.built;
     let versions = match &figures.api_server {
         Some(version) => {
             machine::versions(built, &format!("the namespaces are of a kube-apiserver {version}"))
         }
         None => format!("- {}.\n", machine::pullpass(built)),
     };
-    format!(
+    Ok(format!(
         "{TITLE}\n\n`{}`\n\n{}{versions}- {}.\n\
          - TLS 1.3, HTTP/1.1, P-256 certificate. Pullpass has all that it has by default: metrics, logs at level info, limits. Where nothing \
          else is said: 1,000 rules (a third by host, a third by project of one registry, a third with wildcards), {} connections that are \
@@ -71,12 +73,12 @@ fn head(bench: &Bench, machine: &Machine, figures: &Figures) -> String {
          pull secrets that are due, and nothing else.\n",
         options.command,
         machine.text(),
-        bench.programs.versions(),
+        bench.programs.versions()?,
         crate::cost::CONNECTIONS,
         options.rounds,
         options.axis_rounds,
         options.run,
-    )
+    ))
 }
 
 fn base(figures: &Figures) -> String {
