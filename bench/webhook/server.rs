@@ -75,10 +75,13 @@ impl Server {
             command.args(kubeconfig.map(|file| format!("--kubeconfig={}", file.display())));
         }
         command
-            .arg(format!("--listen=127.0.0.1:{port}"))
-            .arg(format!("--tls-cert={}", certificate.display()))
-            .arg(format!("--tls-key={}", key.display()))
-            .arg(format!("--config={}", setup.config.display()))
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .arg("--tls-cert")
+            .arg(certificate)
+            .arg("--tls-key")
+            .arg(key)
+            .arg("--config")
+            .arg(&setup.config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?);

@@ -37,7 +37,7 @@ pub fn table(figures: &Figures) -> String {
         let (figure, held) = match figure {
             Some((figure, true)) => (figure, "yes"),
             Some((figure, false)) => (figure, "**no**"),
-            None => ("not measured".to_owned(), "-"),
+            None => ("no figure".to_owned(), "-"),
         };
         text.push_str(&row(&[what, target, figure, held.to_owned()]));
     }
