@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak bench-copies bench-node build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
+.PHONY: help run demo test soak bench bench-copies bench-node build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -29,6 +29,11 @@ test: $(NODE) control-plane registry moto ## Run every test, those on a real con
 
 soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
 	PULLPASS_ROTATIONS=1000 $(CARGO) test --locked --test cluster -- --nocapture rotation_under_load
+
+# The Pullpass that it measures is that of the image: the bench itself need not be optimized.
+bench: image control-plane ## Measure the webhook beside others for bench/RESULTS.md (about 30 minutes; QUICK=1: 5; RESULTS=FILE)
+	@echo "members: $$(bench/members/build)"
+	$(CARGO) bench --locked --profile dev --bench webhook
 
 bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESULTS.md (about 15 minutes; QUICK=1: 3; RESULTS=FILE)
 	$(CARGO) bench --locked --bench copies

@@ -41,12 +41,17 @@ impl Machine {
 
 /// What was measured, with how it was built and what it ran on: a list, in Markdown.
 pub fn versions(built: &str, on: &str) -> String {
+    format!(
+        "- {}; {on}, which writes an audit log of every request, on an etcd that does not sync its files.\n",
+        pullpass(built)
+    )
+}
+
+/// Pullpass, with how it was built.
+pub fn pullpass(built: &str) -> String {
     let commit = output("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
     let (version, rust) = (env!("CARGO_PKG_VERSION"), output("rustc", &["--version"]));
-    format!(
-        "- pullpass {version} at commit {commit}, {built} ({rust}); {on}, which writes an audit log of every request, on an \
-         etcd that does not sync its files.\n"
-    )
+    format!("pullpass {version} at commit {commit}, {built} ({rust})")
 }
 
 fn field(file: &str, name: &str) -> Option<String> {
