@@ -6,9 +6,9 @@ FROM rust:${RUST_VERSION}-bookworm AS build
 WORKDIR /build
 
 # For both builds below: static, and the same wherever the sources and the crates lie. The target is given so that these flags are
-# not those of procedural macros, which cannot be static.
+# not those of procedural macros, which cannot be static. The variable is that of .cargo/config.toml.
 RUN mkdir .cargo \
- && printf '[build]\ntarget = "%s"\nrustflags = ["-Ctarget-feature=+crt-static", "--remap-path-prefix=%s=/build", "--remap-path-prefix=%s=/cargo"]\n' \
+ && printf '[build]\ntarget = "%s"\nrustflags = ["-Ctarget-feature=+crt-static", "--remap-path-prefix=%s=/build", "--remap-path-prefix=%s=/cargo"]\n[env]\nAWS_LC_SYS_NO_JITTER_ENTROPY = "1"\n' \
     "$(rustc --print host-tuple)" "$PWD" "${CARGO_HOME:-$HOME/.cargo}" > .cargo/config.toml
 
 # The dependencies, a layer that is rebuilt only when Cargo.toml or Cargo.lock changes.

@@ -94,7 +94,7 @@ lint: ## Formatting, clippy, and go vet
 	cd bench/members/go && go vet ./...
 
 $(TOOLS)/bin/cargo-deny:
-	$(CARGO) install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(TOOLS)
+	$(CARGO) install cargo-deny --debug --locked --version $(CARGO_DENY_VERSION) --root $(TOOLS)
 
 deny: $(TOOLS)/bin/cargo-deny ## Licences, banned and duplicate crates, sources
 	$(TOOLS)/bin/cargo-deny check bans licenses sources

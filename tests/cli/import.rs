@@ -219,9 +219,7 @@ fn secrets_of_a_list_are_taken_from_manifests() {
     let entries: Vec<_> =
         table.entries().iter().map(|it| (&*it.name, it.images[0].as_str())).collect();
     assert_eq!(entries, [("gitlab", "registry.gitlab.com/*"), ("docker-hub", "docker.io/*")]);
-    let labels = |tier: &str| {
-        [("app", "reana"), ("tier", tier)].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
-    };
+    let labels = |tier: &str| [("app", "reana"), ("tier", tier)].into_iter().collect();
     let rule = &table.entries()[0].namespaces;
     assert!(rule.decide("a", Some(&labels("jobs"))).is_ok());
     assert!(rule.decide("a", Some(&labels("web"))).is_err());

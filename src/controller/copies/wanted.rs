@@ -62,7 +62,7 @@ registries:
         labels: &[(&str, &str)],
     ) -> Vec<(String, String)> {
         let config = config::parse(CONFIG).unwrap().config;
-        let labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let labels = labels.iter().copied().collect();
         let wanted = wanted(&config, sources, "pullpass-system", namespace, &labels);
         wanted.iter().map(|(name, copy)| (name.to_string(), copy.entry.to_string())).collect()
     }
