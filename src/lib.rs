@@ -5,6 +5,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
+//! | [`json`] | JSON of which little is read and most is skipped |
 //! | [`glob`] | texts with `*` |
 //! | [`image`] | references, patterns, the index over many patterns |
 //! | [`credentials`] | docker configs as the kubelet reads them, and the images they serve |
@@ -38,6 +39,7 @@ pub mod glob;
 pub mod image;
 pub mod import;
 pub mod inject;
+pub mod json;
 pub mod pki;
 pub mod pulls;
 pub mod registries;

@@ -14,8 +14,18 @@ use std::{
 };
 
 /// Modules that take values and give values.
-const PURE: &[&str] =
-    &["glob.rs", "image", "credentials", "config", "sources", "inject", "pulls", "pki", "import"];
+const PURE: &[&str] = &[
+    "json",
+    "glob.rs",
+    "image",
+    "credentials",
+    "config",
+    "sources",
+    "inject",
+    "pulls",
+    "pki",
+    "import",
+];
 
 /// What a pure module may not name.
 const IMPURE: &[&str] = &[
@@ -49,6 +59,7 @@ const IMPURE: &[&str] = &[
 
 /// The modules in the order in which data flows; none names a later one.
 const ORDER: &[&str] = &[
+    "json",
     "glob",
     "image",
     "credentials",

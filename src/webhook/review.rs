@@ -3,6 +3,7 @@
 //! The request is a borrowed view, like that of the Pod within. The response is written by hand:
 //! it is small, and kube 5.0 writes `patch` as an array of numbers, which the API server refuses.
 
+use crate::json::{self, Unread};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use json_patch::Patch;
 use serde::{Deserialize, Serialize};
@@ -129,8 +130,12 @@ impl<'a, O: Deserialize<'a>> Request<'a, O> {
         }
         let text = std::str::from_utf8(body)
             .map_err(|error| ReviewError::NotUtf8 { at: error.valid_up_to() })?;
-        let envelope: Envelope<'a, O> =
-            serde_json::from_str(text).map_err(|error| place_error::<O>(text, &error))?;
+        let envelope: Envelope<'a, O> = match json::from_str(text) {
+            Ok(envelope) => envelope,
+            Err(Unread) => {
+                serde_json::from_str(text).map_err(|error| place_error::<O>(text, &error))?
+            }
+        };
         let is_review = envelope.api_version.as_deref() == Some(API_VERSION)
             && envelope.kind.as_deref() == Some(KIND);
         if !is_review {
