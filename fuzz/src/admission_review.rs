@@ -100,7 +100,9 @@ fn additions(config: &Config, seen: &Seen, namespace: &str) -> Vec<String> {
         });
         if is_due && entry.namespaces.decide(namespace, None).is_ok() {
             for name in &entry.pull_secrets {
-                if !seen.pull_secrets.contains(&name.to_string()) && !added.contains(&name.to_string()) {
+                if !seen.pull_secrets.contains(&name.to_string())
+                    && !added.contains(&name.to_string())
+                {
                     added.push(name.to_string());
                 }
             }

@@ -2,7 +2,9 @@
 //! its entries say one by one.
 
 use pullpass::{
-    config::{Config, ConfigError, HitRole, Labels, Problem, SharedNamespaces, SharedSecrets, parse},
+    config::{
+        Config, ConfigError, HitRole, Labels, Problem, SharedNamespaces, SharedSecrets, parse,
+    },
     image::{Pattern, Reference, Scratch},
 };
 use std::{collections::HashSet, str};

@@ -16,7 +16,7 @@ use tokio::{
 
 /// By when whatever must happen has happened: nothing waits for a deadline of the server, since the client's end is closed.
 const SOON: Duration = Duration::from_secs(20);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 struct Site {
     webhook: Webhook,
@@ -154,7 +154,10 @@ fn are_answers(sent: &[u8], mut bytes: &[u8]) {
             let body: Value = serde_json::from_slice(body).expect("a body is JSON");
             match code {
                 200 => assert_eq!(body["kind"], "AdmissionReview"),
-                _ => assert_eq!((&body["kind"], body["code"].as_u64()), (&"Status".into(), Some(code.into()))),
+                _ => assert_eq!(
+                    (&body["kind"], body["code"].as_u64()),
+                    (&"Status".into(), Some(code.into()))
+                ),
             }
         }
         bytes = &bytes[end..];

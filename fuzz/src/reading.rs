@@ -88,6 +88,7 @@ fn object(value: Option<&Value>) -> Option<Map<String, Value>> {
 }
 
 /// A text, or that there is none; `None` where something else stands.
+#[allow(clippy::option_option, reason = "the two say what is absent, and what is wrong")]
 fn text(value: Option<&Value>) -> Option<Option<String>> {
     match value {
         None | Some(Value::Null) => Some(None),

@@ -1,5 +1,4 @@
-//! The inputs that a run begins with, and the words that it puts into them: made from the tables of the tests, the same
-//! every time.
+//! The inputs that a run begins with: made from the tables of the tests, the same every time.
 
 use crate::{admission_review::POD, review, webhook};
 use serde_json::{Value, json};
@@ -18,17 +17,14 @@ const DOCKER_CONFIGS: [&str; 4] = [
 const EXAMPLE_CONFIG: &str = include_str!("../../examples/config.yaml");
 const EXAMPLE_REVIEW: &str = include_str!("../../examples/admission-review.json");
 
-/// Where a run asks for them: seeds as files in the folder, words in `FOLDER.dict`.
+/// Names the folder where a run wants them.
 const FOLDER: &str = "FUZZ_SEEDS";
-
-/// The seeds and words of a target.
-type Made = (Vec<Vec<u8>>, Vec<&'static str>);
 
 /// Writes the seeds of a target and ends, if that is what the process was started for.
 pub fn write_if_asked(target: &str) {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let folder = Path::new(&folder);
-    let (seeds, words) = match target {
+    let seeds = match target {
         "reference" => reference(),
         "pattern" => pattern(),
         "configuration" => configuration(),
@@ -43,19 +39,7 @@ pub fn write_if_asked(target: &str) {
     for (i, seed) in seeds.iter().enumerate() {
         fs::write(folder.join(format!("{i:04}")), seed).expect("a seed can be written");
     }
-    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-    fs::write(folder.with_extension("dict"), words.concat()).expect("the words can be written");
     exit(0);
-}
-
-/// A line of a dictionary of libFuzzer.
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| match byte {
-        b'"' | b'\\' => format!("\\{}", char::from(byte)),
-        b' '..=b'~' => char::from(byte).to_string(),
-        _ => format!("\\x{byte:02x}"),
-    };
-    format!("\"{}\"\n", word.bytes().map(plain).collect::<String>())
 }
 
 /// The texts that stand in a source file.
@@ -115,52 +99,38 @@ fn bytes(texts: impl IntoIterator<Item = String>) -> Vec<Vec<u8>> {
     texts.into_iter().map(String::into_bytes).collect()
 }
 
-fn reference() -> Made {
+fn reference() -> Vec<Vec<u8>> {
     let digests = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
-    let digests = digests.map(|(name, length)| format!("gcr.io/a:v1@{name}:{}", "a".repeat(length)));
+    let digests =
+        digests.map(|(name, length)| format!("gcr.io/a:v1@{name}:{}", "a".repeat(length)));
     let long = [255, 256].map(|length| format!("gcr.io/{}", "a/".repeat(length / 2)) + "a");
     let seeds = literals(REFERENCES).into_iter().chain(digests).chain(long);
-    let words = vec![
-        "docker.io", "index.docker.io", "library/", "localhost", ":5000", "[::1]", "@sha256:", "@sha384:", "@sha512:",
-        "latest", "__", "--", "..", "://", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "0123456789abcdef0123456789abcdef",
-    ];
-    (bytes(seeds), words)
+    bytes(seeds)
 }
 
-fn pattern() -> Made {
+fn pattern() -> Vec<Vec<u8>> {
     let texts = literals(PATTERNS);
     let one_by_one = texts.iter().map(|text| format!("{text}\n{text}"));
     let pairs = texts.windows(2).map(|pair| pair.join("\n"));
     let many = texts.chunks(8).map(|some| some.join("\n"));
-    let words = vec![
-        "*", "*.", ".*", "/*", ":*", "\n", "\n*\n", "docker.io/", "index.docker.io/", "library/", "gcr.io/", "[::1]:5000/",
-        "localhost/", ":5000/", "@sha256:", "**", "?", "latest",
-    ];
-    (bytes(one_by_one.chain(pairs).chain(many)), words)
+    bytes(one_by_one.chain(pairs).chain(many))
 }
 
-fn configuration() -> Made {
+fn configuration() -> Vec<Vec<u8>> {
     let head = "apiVersion: pullpass.io/v1\nkind: Config\nregistries:\n";
     let shared = "apiVersion: pullpass.io/v1\nkind: SharedSecrets\nsecrets:\n- secret: hub\n  images: [docker.io/*]\n  namespaces: {names: [team-*]}\n";
     let texts = literals(CONFIGURATIONS);
-    let entries = texts.iter().filter(|text| text.starts_with('-')).map(|text| format!("{head}{text}"));
+    let entries =
+        texts.iter().filter(|text| text.starts_with('-')).map(|text| format!("{head}{text}"));
     let sources = texts.iter().filter(|text| text.starts_with('{')).map(|source| {
         format!("{head}- {{name: a, images: [gcr.io/a/*], namespaces: {{names: [x]}}, source: {source}}}\n")
     });
     let whole = [EXAMPLE_CONFIG, shared, "{names: [team-*], except: [team-x]}"].map(str::to_owned);
     let seeds = entries.chain(sources).chain(whole).chain(texts.iter().cloned());
-    let words = vec![
-        "apiVersion: pullpass.io/v1\n", "kind: Config\n", "kind: SharedSecrets\n", "registries:\n", "secrets:\n", "- name: ",
-        "  images: [", "  exceptImages: [", "  namespaces: {names: [", "selector: {matchLabels: {", "matchExpressions: [{key: ",
-        "operator: In", "operator: NotIn", "operator: Exists", "operator: DoesNotExist", "values: [", "except: [",
-        "  pullSecrets: [", "  source: {secret: ", "source: {basic: {registry: ", "usernameFrom: {secret: ", "passwordFrom: {secret: ",
-        "source: {dockerConfig: {", "source: {ecr: {", "source: {gcp: {", "source: {acr: {", "accounts: [", "region: ", "registries: [",
-        "mode: observe\n", "scope: optIn\n", "onRemoval: retain", "&a ", "*a", "<<: ", "---\n", "!!str ", "? ", "|\n", ">-\n", "null", "~", "\u{feff}",
-    ];
-    (bytes(seeds), words)
+    bytes(seeds)
 }
 
-fn credentials() -> Made {
+fn credentials() -> Vec<Vec<u8>> {
     let texts: Vec<_> = DOCKER_CONFIGS.iter().flat_map(|source| literals(source)).collect();
     let keys = texts.iter().filter(|text| !text.contains(['{', ' ', '"']));
     let of_keys = keys.map(|key| json!({"auths": {key: {"auth": "dTpw"}}}).to_string());
@@ -168,15 +138,10 @@ fn credentials() -> Made {
         json!({"auths": {&pair[0]: {"auth": "dTpw"}, &pair[1]: {"username": "u", "password": "p"}}}).to_string()
     });
     let written = texts.iter().filter(|text| text.trim_start().starts_with('{')).cloned();
-    let words = vec![
-        "{\"auths\":{", "\"auth\":\"dTpw\"", "\"username\":\"u\"", "\"password\":\"p\"", "\"email\":\"e\"", "\"identitytoken\":\"", "\"registrytoken\":\"",
-        "\"credsStore\":\"", "\"credHelpers\":{", "\"ecr-login\"", "\"gcloud\"", "\"acr-env\"", "\"HttpHeaders\":{", "https://index.docker.io/v1/", "docker.io",
-        ".dkr.ecr.eu-west-1.amazonaws.com", "-docker.pkg.dev", ".azurecr.io", "_json_key", "/v2/", "https://", "*.", "\\u0000", "\\ud800", "null", "%41", "[::1]:5000",
-    ];
-    (bytes(of_keys.chain(both).chain(written)), words)
+    bytes(of_keys.chain(both).chain(written))
 }
 
-fn admission_review() -> Made {
+fn admission_review() -> Vec<Vec<u8>> {
     let pods = literals(PODS).into_iter().filter(|text| text.starts_with('{'));
     let pods = pods.chain(EXAMPLES.iter().map(|image| review::pod(image).to_string()));
     let pods = pods.map(|pod| [&[POD], pod.as_bytes()].concat());
@@ -190,26 +155,28 @@ fn admission_review() -> Made {
         })
         .collect();
     let whole = whole.iter().map(ToString::to_string).chain([EXAMPLE_REVIEW.to_owned()]);
-    let words = vec![
-        "\"apiVersion\":\"admission.k8s.io/v1\"", "\"kind\":\"AdmissionReview\"", "\"request\":{", "\"uid\":\"1\"", "\"resource\":{", "\"operation\":\"CREATE\"",
-        "\"subResource\":\"", "\"namespace\":\"team\"", "\"object\":{", "\"metadata\":{", "\"spec\":{", "\"labels\":{", "\"pullpass.io/inject\":\"disabled\"",
-        "\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}", "\"containers\":[{\"name\":\"a\",\"image\":\"gcr.io/p/a\"}]", "\"initContainers\":[", "\"ephemeralContainers\":[",
-        "\"volumes\":[{\"name\":\"v\",\"image\":{\"reference\":\"quay.io/team/a:v1\"}}]", "\"imagePullSecrets\":[{\"name\":\"project\"}]", "\"image\":\"", "gcr.io/p/public/x",
-        "a.quay.io/x", "docker.io/a", "registry:5000/a/app", "[::1]:5000/a", "null", "{}", "[]", "\\u0061", "\\ud83d\\ude00", "\\ud800", "1e999",
-    ];
-    (pods.chain(bytes(whole)).collect(), words)
+    pods.chain(bytes(whole)).collect()
 }
 
 /// An image for each entry of the table, and others.
-const EXAMPLES: [&str; 7] =
-    ["gcr.io/p/a:1", "gcr.io/p/public/a", "quay.io/team/a:v1", "a.quay.io/b", "nginx", "registry:5000/a/app", "Not Valid"];
+const EXAMPLES: [&str; 7] = [
+    "gcr.io/p/a:1",
+    "gcr.io/p/public/a",
+    "quay.io/team/a:v1",
+    "a.quay.io/b",
+    "nginx",
+    "registry:5000/a/app",
+    "Not Valid",
+];
 
-fn http() -> Made {
+fn http() -> Vec<Vec<u8>> {
     let review = webhook::review_of(review::pod(EXAMPLES[0]).to_string().as_bytes());
     let review = String::from_utf8(review).expect("JSON is text");
     let post = |path: &str, headers: &str, body: &str| {
         let length = body.len();
-        format!("POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        )
     };
     let is_json = "Content-Type: application/json\r\n";
     let chunked = format!(
@@ -244,13 +211,8 @@ fn http() -> Made {
         "\u{16}\u{3}\u{1}\u{2}".to_owned(),
         whole,
     ];
-    let seeds = requests.iter().flat_map(|request| {
-        [0, 1, 7, 200].map(|size| [&[size], request.as_bytes()].concat())
-    });
-    let words = vec![
-        "POST /mutate HTTP/1.1\r\n", "POST /validate-config HTTP/1.1\r\n", "GET / HTTP/1.1\r\n", "HTTP/1.0", "Host: x\r\n", "Content-Type: application/json\r\n", "Content-Length: ",
-        "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: identity, chunked\r\n", "Expect: 100-continue\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "Connection: upgrade\r\nUpgrade: h2c\r\n",
-        "Content-Encoding: identity\r\n", "\r\n\r\n", "0\r\n\r\n", "ffffffffffffffff\r\n", "18446744073709551616", "?timeout=5s", "?timeout=1e999h", "%00", ";x=y\r\n",
-    ];
-    (seeds.collect(), words)
+    let seeds = requests
+        .iter()
+        .flat_map(|request| [0, 1, 7, 200].map(|size| [&[size], request.as_bytes()].concat()));
+    seeds.collect()
 }
