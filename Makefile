@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak bench-copies bench-node fuzz fuzz-smoke build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
+.PHONY: help run demo test soak bench-copies bench-node fuzz fuzz-smoke instructions instructions-accept build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -43,6 +43,13 @@ fuzz-smoke: ## Fuzz each target for a minute, from seeds that the tests' tables 
 
 fuzz: ## Fuzz for long (TARGET=name: one target; MINUTES=n: not an hour each)
 	@fuzz/run $(or $(MINUTES),60) $(TARGET)
+
+# Valgrind counts, in the code of the image: root installs Debian's if it is missing.
+instructions: image ## Count the instructions of the work on a review; fails if a count of bench/instructions.toml has grown by over 3 %
+	@bench/instructions/run
+
+instructions-accept: image ## Count them, and write bench/instructions.toml
+	@bench/instructions/run --accept
 
 build: ## Build for development
 	@$(CARGO) build --quiet --locked
@@ -85,13 +92,16 @@ man: build ## Write man pages to man/
 fmt: ## Format the code
 	$(CARGO) fmt
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --manifest-path bench/instructions/Cargo.toml
 
-lint: ## Formatting, clippy, that of the fuzz targets too, and the Go code of the tests
+lint: ## Formatting, clippy, also of the fuzz targets and benches, and the Go code of the tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test demo -- -D warnings
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
+	$(CARGO) fmt --check --manifest-path bench/instructions/Cargo.toml
+	$(CARGO) clippy --locked --manifest-path bench/instructions/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	cd tests/cluster && go vet ./...
 	cd tests/node && go vet ./...
 	cd image && go vet ./...
