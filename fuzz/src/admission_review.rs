@@ -2,11 +2,12 @@
 //! the patch of the answer does what the table says, once.
 
 use crate::{
-    reading::{Seen, TypedReview, Unique, of_value},
+    answer::Response,
+    reading::{Seen, TypedReview, Unique, of_value, of_view},
     review,
     webhook::{self, Webhook},
 };
-use pullpass::{config::Config, image::Reference};
+use pullpass::{config::Config, image::Reference, inject::PodView, webhook::review::Request};
 use serde_json::Value;
 use std::{cell::OnceCell, str};
 
@@ -50,12 +51,12 @@ fn answered(webhook: &Webhook, body: &[u8]) {
         }
     }
     if answer.status == 200 {
-        decided(webhook, &review, &answer.response());
+        decided(webhook, body, &review, &answer.response());
     }
 }
 
 /// The answer to a review: the pull secrets that entry after entry gives, and none the second time.
-fn decided(webhook: &Webhook, review: &Value, response: &crate::answer::Response) {
+fn decided(webhook: &Webhook, body: &[u8], review: &Value, response: &Response) {
     let request = &review["request"];
     assert!(response.allowed && response.status.is_none() && response.warnings.is_empty());
     assert_eq!(request["uid"], response.uid);
@@ -70,6 +71,8 @@ fn decided(webhook: &Webhook, review: &Value, response: &crate::answer::Response
     }
     let object = &request["object"];
     let seen = of_value(object).unwrap_or_else(|| panic!("read as a Pod: {object}"));
+    let read = Request::<PodView<'_>>::parse(body).expect("it was answered").object;
+    assert_eq!(of_view(&read.unwrap_or_default()), seen, "{object}");
     let added = additions(&webhook.config, &seen, &text(&request["namespace"]));
     assert_eq!(response.patch().is_some(), !added.is_empty(), "{added:?} for {object}");
     if added.is_empty() {

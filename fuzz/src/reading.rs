@@ -1,7 +1,7 @@
 //! A Pod as three readings see it, of which the product's is one.
 
 use k8s_openapi::api::core::v1::Pod;
-use pullpass::inject::ImagePlace;
+use pullpass::inject::{ImagePlace, PodView};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
@@ -31,6 +31,16 @@ fn placed(
 ) -> impl Iterator<Item = (ImagePlace, String)> {
     let texts = texts.into_iter().enumerate();
     texts.filter_map(move |(i, text)| Some((place(i), text?)))
+}
+
+/// What the product reads.
+pub fn of_view(pod: &PodView<'_>) -> Seen {
+    Seen {
+        is_mirror: pod.is_mirror(),
+        is_opted_out: pod.is_opted_out(),
+        pull_secrets: pod.pull_secrets().filter(|n| !n.is_empty()).map(str::to_owned).collect(),
+        images: pod.images().map(|image| (image.place, image.text.to_owned())).collect(),
+    }
 }
 
 /// What k8s-openapi reads.
