@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak bench bench-copies bench-node build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
+.PHONY: help run demo test soak bench bench-copies bench-node fuzz fuzz-smoke instructions instructions-accept build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -41,6 +41,20 @@ bench-copies: control-plane ## Measure the copies of pull secrets for bench/RESU
 # The Pullpass that it measures is that of the image: the bench itself need not be optimized.
 bench-node: node image control-plane registry ## Measure Pullpass on a real node for bench/RESULTS.md (about 12 minutes; QUICK=1: 3; RESULTS=FILE)
 	$(CARGO) bench --locked --profile dev --bench node
+
+# libFuzzer comes with its crate, and no nightly toolchain is needed. TARGET is a file of fuzz/targets.
+fuzz-smoke: ## Fuzz each target for a minute, from seeds that the tests' tables give
+	@fuzz/run 1
+
+fuzz: ## Fuzz for long (TARGET=name: one target; MINUTES=n: not an hour each)
+	@fuzz/run $(or $(MINUTES),60) $(TARGET)
+
+# Valgrind counts, in the code of the image: root installs Debian's if it is missing.
+instructions: image ## Count the instructions of the work on a review; fails if a count of bench/instructions.toml has grown by over 3 %
+	@bench/instructions/run
+
+instructions-accept: image ## Count them, and write bench/instructions.toml
+	@bench/instructions/run --accept
 
 build: ## Build for development
 	@$(CARGO) build --quiet --locked
@@ -82,12 +96,18 @@ man: build ## Write man pages to man/
 
 fmt: ## Format the code
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --manifest-path bench/instructions/Cargo.toml
 
-lint: ## Formatting, clippy, and go vet
+lint: ## Formatting, clippy, and go vet, also of the fuzz targets and benches
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path bench/members/floor/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test demo -- -D warnings
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) clippy --locked --all-targets --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
+	$(CARGO) fmt --check --manifest-path bench/instructions/Cargo.toml
+	$(CARGO) clippy --locked --manifest-path bench/instructions/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	cd tests/cluster && go vet ./...
 	cd tests/node && go vet ./...
 	cd image && go vet ./...
