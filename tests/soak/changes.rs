@@ -31,7 +31,7 @@ pub async fn configurations(site: &Site, until: Instant, account: &Account) -> R
         let version = format!("v{number}");
         let (text, result) = match number % 2 {
             0 => (broken_config(&version), "refused"),
-            _ => (config(&version), "loaded"),
+            _ => (config(&version), "applied"),
         };
         let before = loads(result).await.map_err(anyhow::Error::msg)?;
         site.configure(&text).await?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 
@@ -52,12 +52,12 @@ pub async fn dawdle(
 ) {
     while Instant::now() < until {
         account.count("connections of slow clients");
-        match timeout(NO_HANG, slow.play(target, review)).await {
-            Ok(Ok(())) => account.count(&format!("slow: {slow:?}: ended")),
-            Ok(Err(Lost::Closed(error))) => {
+        match slow.play(target, review).await {
+            Ok(()) => account.count(&format!("slow: {slow:?}: ended")),
+            Err(Lost::Closed(error)) => {
                 account.fail("REFUSED slow clients", || format!("{slow:?}: {error}"));
             }
-            Ok(Err(Lost::Hang)) | Err(_) => {
+            Err(Lost::Hang) => {
                 account.fail("slow clients that were NOT ENDED", || format!("{slow:?}"));
             }
         }
@@ -68,21 +68,27 @@ impl Slow {
     /// Ends when the webhook has ended the connection.
     async fn play(self, target: &Target, review: &Review) -> Result<(), Lost> {
         match self {
-            Self::Silent => drip(target.connect().await?, b"").await,
-            Self::Handshake => drip(target.connect().await?, &[22, 3, 1, 2, 0, 1, 0, 1]).await,
+            Self::Silent => drip(target.connect().await?, b"").await?,
+            Self::Handshake => drip(target.connect().await?, &[22, 3, 1, 2, 0, 1, 0, 1]).await?,
             Self::Head => {
                 let stream = target.open().await?.into_stream();
-                drip(stream, &review.request[..review.head / 2]).await;
+                drip(stream, &review.request[..review.head / 2]).await?;
             }
             Self::Body => {
                 let mut connection = target.open().await?;
                 connection.send(&review.request[..review.head]).await?;
-                drip(connection.into_stream(), &review.request[review.head..]).await;
+                drip(connection.into_stream(), &review.request[review.head..]).await?;
             }
             Self::Deaf => {
                 let mut connection = Connection::of(target.secure_on(target.deaf().await?).await?);
                 // Until the kernel's buffers are full of answers and the webhook cannot write any more.
-                while connection.send(&review.request).await.is_ok() {}
+                loop {
+                    match timeout(NO_HANG, connection.send(&review.request)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) => break,
+                        Err(_) => return Err(Lost::Hang),
+                    }
+                }
             }
         }
         Ok(())
@@ -90,7 +96,7 @@ impl Slow {
 }
 
 /// Byte after byte, until the peer closes.
-async fn drip(stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite, bytes: &[u8]) {
+async fn drip(stream: impl AsyncRead + AsyncWrite, bytes: &[u8]) -> Result<(), Lost> {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let write = async {
         for byte in bytes {
@@ -99,14 +105,15 @@ async fn drip(stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite, bytes: 
             }
             tokio::time::sleep(DRIP).await;
         }
-        std::future::pending::<()>().await;
+        std::future::pending().await
     };
     let read = async {
         let mut scratch = [0; 4096];
         while reader.read(&mut scratch).await.is_ok_and(|count| count > 0) {}
     };
     tokio::select! {
-        () = write => {}
-        () = read => {}
+        ended = write => ended,
+        () = read => Ok(()),
+        () = tokio::time::sleep(NO_HANG) => Err(Lost::Hang),
     }
 }

@@ -181,7 +181,7 @@ fn counts(report: &mut Report, account: &Account, lasted: Duration, processor: [
         "connections of well-behaved clients",
         "connections of misbehaving clients",
         "connections of slow clients",
-        "configurations loaded",
+        "configurations applied",
         "configurations refused",
         "certificates exchanged",
         "namespaces that came and went",
