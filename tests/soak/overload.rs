@@ -40,14 +40,21 @@ const RECOVERY: f64 = 1.0;
 /// What a probe may take then: it is one small review, on a new connection.
 const NORMAL: f64 = 0.25;
 
+/// What the webhook counts of those that were too slow, by its deadlines.
+const DEADLINES: [&str; 3] = [
+    "pullpass_handshake_failures_total{reason=\"timeout\"}",
+    "pullpass_deadlines_exceeded_total{deadline=\"header\"}",
+    "pullpass_deadlines_exceeded_total{deadline=\"body\"}",
+];
+
 /// Runs it, and reports.
 pub async fn run(site: &Site, options: &Options, report: &mut Report) -> Result<()> {
-    let large = reviews::large();
+    let costly = reviews::costly();
     let probe = reviews::paid_in(reviews::PAID, true);
-    let capacity = capacity(site, options.overload / 2, &large, report).await?;
+    let capacity = capacity(site, options.overload / 2, &costly, report).await?;
     let rate = capacity * TIMES;
-    let offer = Offer::new(site.target.clone(), large);
-    println!("overload: {} s, {rate:.0} large reviews a second", options.overload.as_secs());
+    let offer = Offer::new(site.target.clone(), costly);
+    println!("overload: {} s, {rate:.0} costly reviews a second", options.overload.as_secs());
     let (server_before, client_before) = (site.process.processor_time()?, own_processor_time()?);
     let begun = Instant::now();
     let offered = offer.at(rate, options.overload).await;
@@ -99,6 +106,11 @@ pub async fn run(site: &Site, options: &Options, report: &mut Report) -> Result<
         offered_rate >= capacity * TIMES * 0.8,
         "overload: the load is as high as it should be",
     );
+    for sample in DEADLINES {
+        let value = site.metric(sample).await.map_err(anyhow::Error::msg)?;
+        report.row(format!("{sample}, soak and overload"), value);
+    }
+    report.latencies("the load itself was late by", &lock(&offer.late));
     let panics = site.metric("pullpass_panics_total").await.map_err(anyhow::Error::msg)?;
     report.condition(panics == 0.0, "overload: no panic");
     report.failures_of(account);
@@ -109,12 +121,13 @@ pub async fn run(site: &Site, options: &Options, report: &mut Report) -> Result<
 async fn capacity(
     site: &Site,
     length: Duration,
-    large: &Review,
+    costly: &Review,
     report: &mut Report,
 ) -> Result<f64> {
     let account = Account::default();
     let until = Instant::now() + length;
     let begun = Instant::now();
+    let (server, client) = (site.process.processor_time()?, own_processor_time()?);
     join_all((0..AT_ONCE).map(async |_| {
         let mut kept = None;
         while Instant::now() < until {
@@ -124,16 +137,22 @@ async fn capacity(
                     site.target.open().await.expect("a webhook with some clients takes connections")
                 }
             };
-            kept = ask_one(connection, large, &account).await;
+            kept = ask_one(connection, costly, &account).await;
         }
     }))
     .await;
     let served = account.of("reviews answered right");
-    ensure!(served > 0, "no large review is answered: {:?}", account.failures());
+    ensure!(served > 0, "no costly review is answered: {:?}", account.failures());
     #[allow(clippy::cast_precision_loss, reason = "it is some thousand")]
     let capacity = served as f64 / begun.elapsed().as_secs_f64();
-    report.row("large reviews (1 MB) that can be served", format!("{capacity:.0}/s"));
+    report.row(
+        "costly reviews (1 MB, 15,000 containers) that can be served",
+        format!("{capacity:.0}/s"),
+    );
     report.latencies("latency then", &account.latencies());
+    let [server, client] =
+        [site.process.processor_time()? - server, own_processor_time()? - client];
+    report.row("processor time of webhook, of load, then", format!("{server:.1} s, {client:.1} s"));
     report.failures_of(&account);
     Ok(capacity)
 }
@@ -169,6 +188,8 @@ struct Offer {
     account: Account,
     kept: Mutex<Vec<Connection>>,
     refusals: Mutex<Vec<f64>>,
+    /// By how much the load came after its time: what the machine does to its clients.
+    late: Mutex<Vec<f64>>,
     clients: AtomicUsize,
 }
 
@@ -180,6 +201,7 @@ impl Offer {
             account: Account::default(),
             kept: Mutex::default(),
             refusals: Mutex::default(),
+            late: Mutex::default(),
             clients: AtomicUsize::new(0),
         })
     }
@@ -207,14 +229,16 @@ impl Offer {
                     offer.clients.fetch_sub(1, Ordering::Relaxed);
                 });
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            let tick = Instant::now() + Duration::from_millis(1);
+            tokio::time::sleep_until(tick.into()).await;
+            lock(&self.late).push(tick.elapsed().as_secs_f64());
         }
         offered
     }
 
     /// Waits for the last answers.
     async fn ended(&self) {
-        eventually("the last answers", 3 * PATIENCE, async || {
+        eventually("the last answers", 6 * PATIENCE, async || {
             self.clients.load(Ordering::Relaxed) == 0
         })
         .await;

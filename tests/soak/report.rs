@@ -1,6 +1,6 @@
 //! What is told at the end: a table, the conditions, and what failed.
 
-use std::{path::Path, process::ExitCode};
+use std::{fmt::Display, path::Path, process::ExitCode};
 
 use crate::{account::Account, statistics::Sample};
 
@@ -14,8 +14,8 @@ pub struct Report {
 
 impl Report {
     /// Something that was seen.
-    pub fn row(&mut self, what: impl Into<String>, value: impl ToString) {
-        self.rows.push((what.into(), value.to_string()));
+    pub fn row(&mut self, what: impl Into<String>, value: impl Display) {
+        self.rows.push((what.into(), format!("{value}")));
     }
 
     /// Something that must hold.

@@ -104,9 +104,9 @@ pub fn mixed() -> Vec<Review> {
     PLANS.iter().enumerate().map(|(number, plan)| Review::new(number, plan)).collect()
 }
 
-/// One that costs the server much.
-pub fn large() -> Review {
-    Review::new(100, &plan(&[0, 1], FREE, 30, 1_000_000, 1))
+/// One that costs the webhook much more than whoever sends it: many images in few bytes.
+pub fn costly() -> Review {
+    Review::new(100, &plan(&[0, 1, 4], FREE, 15_000, 1_000_000, 1))
 }
 
 /// A small one, of a Pod with the image that is paid for; what it gets is up to its namespace.

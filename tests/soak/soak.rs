@@ -99,7 +99,7 @@ pub async fn run(site: &Arc<Site>, options: &Options, report: &mut Report) -> Re
     let processor =
         [site.process.processor_time()? - server_before, own_processor_time()? - client_before];
 
-    counts(report, &account, lasted, processor);
+    counts(report, account, lasted, processor);
     let files_after = settled_files(site, files_before + FILES).await?;
     memory(report, &samples);
     let most = samples.files.iter().max().copied().unwrap_or(0);
