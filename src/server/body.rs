@@ -18,7 +18,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Deadline, Shed};
 
 /// Bodies of up to this many bytes are small; nearly all are. Large ones leave room for them.
-const SMALL: usize = 64 * 1024;
+pub const SMALL_BODY: usize = 64 * 1024;
 /// Of what a body announces, so much is taken from the budget before any of it is read. In a burst
 /// those that come too late are then refused at once, and the others are read to their end: taken as the
 /// bytes come, the budget would be shared among bodies of which none could be completed. Not more is
@@ -123,7 +123,7 @@ impl BodyReader {
         if announced > self.limit {
             return Err(too_large);
         }
-        let kept = |length: usize| if length > SMALL { self.kept_for_small } else { 0 };
+        let kept = |length: usize| if length > SMALL_BODY { self.kept_for_small } else { 0 };
         let share = self.budget.take_leaving(kept(announced), announced.min(TAKEN_AHEAD));
         let mut share = share.ok_or(BodyError::Exhausted)?;
         let mut first = Bytes::new();

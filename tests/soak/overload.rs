@@ -147,7 +147,7 @@ async fn capacity(
     #[allow(clippy::cast_precision_loss, reason = "it is some thousand")]
     let capacity = served as f64 / begun.elapsed().as_secs_f64();
     report.row(
-        "costly reviews (1 MB, 15,000 containers) that can be served",
+        "costly reviews (1 MB, 27,000 containers) that can be served",
         format!("{capacity:.0}/s"),
     );
     report.latencies("latency then", &account.latencies());

@@ -19,7 +19,7 @@ pub const ENTRIES: &str = "\
 ";
 /// Images, and what a Pod gets for each in a namespace.
 const IMAGES: [(&str, &[&str], &[&str]); 5] = [
-    ("docker.io/library/nginx:1", &[], &[]),
+    ("nginx", &[], &[]),
     ("gcr.io/project/app:1", &["project"], &["project"]),
     (
         "eu.mirror.example/a/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -106,7 +106,7 @@ pub fn mixed() -> Vec<Review> {
 
 /// One that costs the webhook much more than whoever sends it: many images in few bytes.
 pub fn costly() -> Review {
-    Review::new(100, &plan(&[0, 1, 4], FREE, 15_000, 1_000_000, 1))
+    Review::new(100, &plan(&[0, 0, 0, 0, 0, 0, 0, 1], FREE, 27_000, 1_000_000, 1))
 }
 
 /// A small one, of a Pod with the image that is paid for; what it gets is up to its namespace.
