@@ -7,7 +7,7 @@ CERT_NAMES := pullpass-webhook pullpass-webhook.pullpass-system \
 	pullpass-webhook.pullpass-system.svc pullpass-webhook.pullpass-system.svc.cluster.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak bench bench-copies bench-node fuzz fuzz-smoke instructions instructions-accept build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
+.PHONY: help run demo test soak soak-rotation bench bench-copies bench-node fuzz fuzz-smoke instructions instructions-accept build release control-plane node node-left-out registry moto certs docs completions man fmt lint deny audit \
 	dockerfile image image-reproducible
 
 help: ## List the targets
@@ -27,7 +27,12 @@ NODE := $(if $(filter 1,$(PULLPASS_SKIP_NODE)),node-left-out,node image)
 test: $(NODE) control-plane registry moto ## Run every test, those on a real control plane and a real node among them
 	$(CARGO) test --locked
 
-soak: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
+# The Pullpass that is soaked is that of the image; PULLPASS_BINARY=FILE takes another.
+soak: control-plane ## Load, change and mistreat the webhook for 10 minutes, then overload it (about 12 minutes; QUICK=1: 2)
+	@set -o pipefail; soak=$$($(CARGO) test --quiet --locked --no-run --test soak --message-format=json-render-diagnostics | \
+		sed -n 's|.*"executable":"\([^"]*/deps/soak-[^"]*\)".*|\1|p') && exec "$$soak"
+
+soak-rotation: control-plane ## Rotate authority and certificate 1,000 times while Pods are created (about 45 minutes)
 	PULLPASS_ROTATIONS=1000 $(CARGO) test --locked --test cluster -- --nocapture rotation_under_load
 
 # The Pullpass that it measures is that of the image: the bench itself need not be optimized.
@@ -103,7 +108,7 @@ lint: ## Formatting, clippy, and go vet, also of the fuzz targets and benches
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path bench/members/floor/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --test demo -- -D warnings
+	$(CARGO) clippy --locked --test demo --test soak -- -D warnings
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	$(CARGO) fmt --check --manifest-path bench/instructions/Cargo.toml

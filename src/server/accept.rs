@@ -23,7 +23,7 @@ use super::handshake::classify;
 use super::options::Limits;
 use super::service::ConnectionService;
 use super::shutdown::Shutdown;
-use super::stream::{DeadlineStream, Deadlines, Seat};
+use super::stream::{DeadlineStream, Deadlines, OnSocket, Seat};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{HandshakeFailure, Listener};
 use crate::tls::ServingCertificate;
@@ -53,6 +53,15 @@ struct Inner {
 
 /// Plain TCP or TLS.
 pub type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+impl OnSocket for Transport {
+    fn socket(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Left(socket) => socket,
+            Self::Right(stream) => stream.get_mut().0,
+        }
+    }
+}
 
 impl Gate {
     pub(super) fn new(

@@ -17,6 +17,14 @@ use super::respond::{Reason, failure};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Deadline, Shed};
 
+/// Bodies of up to this many bytes are small; nearly all are. Large ones leave room for them.
+pub const SMALL_BODY: usize = 64 * 1024;
+/// Of what a body announces, so much is taken from the budget before any of it is read. In a burst
+/// those that come too late are then refused at once, and the others are read to their end: taken as the
+/// bytes come, the budget would be shared among bodies of which none could be completed. Not more is
+/// taken, so that few clients who announce much and send nothing cannot keep all others out.
+const TAKEN_AHEAD: usize = 1024 * 1024;
+
 /// Why a body was not read.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub enum BodyError {
@@ -73,6 +81,8 @@ pub struct BodyReader {
     limit: usize,
     deadline: Duration,
     budget: Budget,
+    /// What large bodies leave of the budget.
+    kept_for_small: usize,
     metrics: Arc<Metrics>,
 }
 
@@ -83,6 +93,7 @@ impl BodyReader {
             limit: limits.body_bytes,
             deadline: limits.body_timeout,
             budget: Budget::new(limits.buffered_bytes),
+            kept_for_small: limits.buffered_bytes / 4,
             metrics,
         }
     }
@@ -108,11 +119,13 @@ impl BodyReader {
 
     async fn collect(&self, mut body: Body) -> Result<BufferedBody, BodyError> {
         let too_large = BodyError::TooLarge { limit: self.limit };
-        let announced = body.size_hint();
-        if announced.lower() > u64::try_from(self.limit).unwrap_or(u64::MAX) {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > self.limit {
             return Err(too_large);
         }
-        let mut share = self.budget.take(0).ok_or(BodyError::Exhausted)?;
+        let kept = |length: usize| if length > SMALL_BODY { self.kept_for_small } else { 0 };
+        let share = self.budget.take_leaving(kept(announced), announced.min(TAKEN_AHEAD));
+        let mut share = share.ok_or(BodyError::Exhausted)?;
         let mut first = Bytes::new();
         let mut joined = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -123,7 +136,8 @@ impl BodyReader {
             if data.len() > self.limit.saturating_sub(length) {
                 return Err(too_large);
             }
-            if !share.grow(data.len()) {
+            let read = length + data.len();
+            if !share.grow_leaving(kept(read), read.saturating_sub(share.amount())) {
                 return Err(BodyError::Exhausted);
             }
             if length == 0 {
@@ -132,8 +146,7 @@ impl BodyReader {
             }
             if joined.is_empty() {
                 // The pages of what is announced but does not come are never touched.
-                let announced = usize::try_from(announced.lower()).unwrap_or(0);
-                joined.reserve(announced.max(length + data.len()));
+                joined.reserve(announced.max(read));
                 joined.extend_from_slice(&std::mem::take(&mut first));
             }
             joined.extend_from_slice(&data);

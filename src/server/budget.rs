@@ -17,8 +17,13 @@ impl Budget {
 
     /// Takes `amount`, or nothing if less is left.
     pub fn take(&self, amount: usize) -> Option<Share> {
+        self.take_leaving(0, amount)
+    }
+
+    /// Takes `amount`, or nothing if less than `rest` would then be left.
+    pub fn take_leaving(&self, rest: usize, amount: usize) -> Option<Share> {
         let mut share = Share { budget: self.clone(), amount: 0 };
-        share.grow(amount).then_some(share)
+        share.grow_leaving(rest, amount).then_some(share)
     }
 
     /// What is left.
@@ -35,12 +40,15 @@ pub struct Share {
 }
 
 impl Share {
-    /// Takes `more` in addition; false, and unchanged, if less is left.
-    pub fn grow(&mut self, more: usize) -> bool {
-        let taken = self
-            .budget
-            .left
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |left| left.checked_sub(more));
+    /// What has been taken.
+    pub fn amount(&self) -> usize {
+        self.amount
+    }
+
+    /// Takes `more` in addition; false, and unchanged, if less than `rest` would then be left.
+    pub fn grow_leaving(&mut self, rest: usize, more: usize) -> bool {
+        let less = |left: usize| left.checked_sub(more).filter(|less| more == 0 || *less >= rest);
+        let taken = self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
         if taken.is_ok() {
             self.amount += more;
         }
@@ -63,9 +71,11 @@ mod tests {
         let budget = Budget::new(10);
         let mut first = budget.take(4).unwrap();
         assert!(budget.take(7).is_none());
-        assert!(first.grow(6) && !first.grow(1));
-        assert_eq!(budget.left(), 0);
+        assert!(!first.grow_leaving(1, 6), "one is to be left");
+        assert!(first.grow_leaving(0, 6) && !first.grow_leaving(0, 1));
+        assert_eq!((budget.left(), first.amount()), (0, 10));
         drop(first);
         assert_eq!(budget.left(), 10);
+        assert!(budget.take_leaving(4, 7).is_none() && budget.take_leaving(4, 6).is_some());
     }
 }

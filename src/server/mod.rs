@@ -25,7 +25,7 @@ pub mod tasks;
 mod tracked;
 
 pub use admin::admin_router;
-pub use body::{BodyError, BodyReader, BufferedBody};
+pub use body::{BodyError, BodyReader, BufferedBody, SMALL_BODY};
 pub use content::{ContentError, check_json};
 pub use listen::{BindError, Bound, ServeError, Serving};
 pub use liveness::Liveness;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::budget::Share;
@@ -59,6 +60,12 @@ impl Drop for Seat {
     }
 }
 
+/// What knows the socket that it is on.
+pub trait OnSocket {
+    /// The socket.
+    fn socket(&mut self) -> &mut TcpStream;
+}
+
 /// A stream with deadlines for the head of a request, for idling and for a peer that does not read.
 pub struct DeadlineStream<T> {
     inner: T,
@@ -76,7 +83,7 @@ pub struct DeadlineStream<T> {
     _seat: Seat,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> DeadlineStream<T> {
+impl<T: AsyncRead + AsyncWrite + OnSocket + Unpin> DeadlineStream<T> {
     pub(super) fn new(
         inner: T,
         connection: Arc<Connection>,
@@ -151,16 +158,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> DeadlineStream<T> {
     }
 
     /// Reads and drops what the peer still sends, until it closes too. Closing a socket with unread
-    /// bytes resets the connection, and the peer may then never read the answer that refused it.
+    /// bytes resets the connection, and the peer may then never read the answer that refused it. Read
+    /// from the socket itself: under overload there is no time to decrypt what nobody wants.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.closed.get_or_insert_with(Instant::now);
-        let mut scratch = [0; 4096];
+        let mut scratch = [0; 16 * 1024];
         loop {
             if self.peer_closed || since.elapsed() >= self.deadlines.linger {
                 return Poll::Ready(());
             }
             let mut buffer = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut self.inner).poll_read(cx, &mut buffer) {
+            match Pin::new(self.inner.socket()).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
                 Poll::Ready(_) => self.peer_closed = true,
                 Poll::Pending => {
@@ -171,7 +179,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> DeadlineStream<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for DeadlineStream<T> {
+impl<T: AsyncRead + AsyncWrite + OnSocket + Unpin> AsyncRead for DeadlineStream<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -193,7 +201,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for DeadlineStream<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for DeadlineStream<T> {
+impl<T: AsyncRead + AsyncWrite + OnSocket + Unpin> AsyncWrite for DeadlineStream<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -12,7 +12,7 @@ use crate::{
     },
     config::{Config, Mode},
     inject::{Decision, EntryDecision, Matches, Namespace, PodView, audit_annotations, patch},
-    server::{Reason, check_json, failure},
+    server::{Reason, SMALL_BODY, check_json, failure},
     telemetry::metrics::Review,
 };
 use axum::{
@@ -34,9 +34,6 @@ pub fn router(state: Arc<WebhookState>) -> Router {
         .route("/validate-config", post(validate_config))
         .with_state(state)
 }
-
-/// Bodies over this many bytes take turns in being decoded. Few Pods come near it.
-const LARGE_BODY: usize = 1024 * 1024;
 
 /// The API server adds its timeout to the URL, for example `?timeout=5s`.
 #[derive(Debug, Default, Deserialize)]
@@ -65,9 +62,8 @@ async fn answer_mutate(state: &WebhookState, request: HttpRequest) -> (HttpRespo
         let message = "there is no configuration in force yet; see /readyz";
         return (failure(Reason::ServiceUnavailable, message), Review::NotReady);
     };
-    // An error would mean that the places are closed, which they never are.
-    let _place = match body.len() > LARGE_BODY {
-        true => state.large_bodies.acquire().await.ok(),
+    let _turn = match body.len() > SMALL_BODY {
+        true => state.turn().await,
         false => None,
     };
     match Request::<PodView<'_>>::parse(&body) {

@@ -8,9 +8,12 @@ use crate::{
 };
 use arc_swap::ArcSwapOption;
 use std::{sync::Arc, time::Instant};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::yield_now,
+};
 
-/// How many large bodies are decoded at once.
+/// How many large bodies are decided on at once.
 const MAX_LARGE_BODIES: usize = 2;
 
 /// The configuration in force; none before the first good one.
@@ -46,8 +49,8 @@ pub struct WebhookState {
     pub namespaces: Namespaces,
     /// Reads request bodies within their bounds.
     pub body: BodyReader,
-    /// Places for decoding a large body, whose decoded form may be many times its size.
-    pub(super) large_bodies: Semaphore,
+    /// Places for deciding on a large body, whose decoded form may be many times its size.
+    large_bodies: Semaphore,
     /// The one place for checking a configuration, which may take a while.
     pub(super) validation: Arc<Semaphore>,
     /// For warnings that anyone can cause.
@@ -75,5 +78,14 @@ impl WebhookState {
             warnings: Throttle::new(Instant::now()),
             metrics,
         }
+    }
+    /// The turn of a large body. Nothing interrupts a decision, so whoever has the turn first lets all
+    /// go ahead that are ready: many large bodies at once delay neither small reviews, nor handshakes,
+    /// nor refusals by more than a turn.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // An error would mean that the places are closed, which they never are.
+        let place = self.large_bodies.acquire().await.ok();
+        yield_now().await;
+        place
     }
 }

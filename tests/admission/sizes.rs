@@ -1,7 +1,11 @@
 //! Pods as large as the API takes.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
@@ -62,6 +66,26 @@ async fn fault_11_thousands_of_pull_secrets_and_entries_stay_bounded() {
     assert_eq!(response.pull_secrets_of(&object).len(), 7_000);
     let annotations: usize = response.audit_annotations.values().map(String::len).sum();
     assert!(annotations < 10_000, "{annotations} bytes of annotations");
+}
+
+#[tokio::test]
+async fn fault_17_a_small_review_does_not_wait_for_large_ones_that_came_before() {
+    let large = with(pod(""), "/spec/containers", containers(100, 1_000));
+    let (large, small) =
+        (creation_of(large).to_string(), creation_of(pod("gcr.io/p/a")).to_string());
+    let reviews = [&large, &large, &large, &large, &small];
+    let webhook = Webhook::new();
+    let answered = Mutex::new(Vec::new());
+
+    join_all(reviews.map(async |review| {
+        let answer = webhook.mutate(review.clone()).await;
+        assert_eq!(answer.status, 200);
+        answered.lock().unwrap().push(review.len());
+    }))
+    .await;
+
+    let answered = answered.into_inner().unwrap();
+    assert_eq!((answered[0], answered.len()), (small.len(), 5), "the small one is the first");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Rotation while Pods are created without pause, under failurePolicy Fail: any miss is an error.
 //!
-//! One hundred rotations; `PULLPASS_ROTATIONS` says another number (`make soak`).
+//! One hundred rotations; `PULLPASS_ROTATIONS` says another number (`make soak-rotation`).
 
 use crate::{cluster::Cluster, deployed::config, endpoint::Endpoint, forwarder::Forwarder};
 

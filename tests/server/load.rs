@@ -66,6 +66,31 @@ async fn fault_17_bodies_over_the_memory_budget_get_a_clean_503() {
 }
 
 #[tokio::test]
+async fn fault_17_a_body_that_comes_too_late_is_refused_before_it_is_sent() {
+    let site = Site::start(|limits| {
+        limits.buffered_bytes = 1024 * 1024;
+        limits.body_timeout = SOON;
+    })
+    .await;
+    let body = "x".repeat(700_000);
+    let request = review(&body);
+    let (head, body) = request.split_at(request.len() - body.len());
+    let [mut one, mut other] = [site.client().await, site.client().await];
+    one.send(head).await;
+    other.send(head).await;
+    let (refused, early) = tokio::select! {
+        refused = one.answer() => (refused, &mut other),
+        refused = other.answer() => (refused, &mut one),
+    };
+    assert_eq!((refused.status, refused.closes()), (503, true));
+    site.still_serves().await;
+
+    early.send(body).await;
+    assert_eq!(early.answer().await.status, 200, "it has what it announced");
+    assert_eq!(site.client().await.ask(&request).await.status, 200, "and has given it back");
+}
+
+#[tokio::test]
 async fn fault_21_a_connection_is_told_to_close_after_its_last_request() {
     let site = Site::start(|limits| limits.connection_max_requests = 3).await;
     let mut client = site.client().await;
