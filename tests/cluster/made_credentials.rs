@@ -194,8 +194,12 @@ async fn a_credential_that_cannot_be_stored_holds_up_no_other() {
     copying.values("robot", json!({"user": USER, "token": FIRST})).await;
 
     copying.copied(&team.name, "zulu", &docker_config(host, FIRST)).await;
-    let failures = copying.controller.metric("pullpass_credential_failures_total").await;
-    assert!(failures.is_some_and(|failures| failures > 0.0), "{}", copying.controller.log());
+    eventually("the failure to be counted", SOON, async || {
+        let failures = copying.controller.metric("pullpass_credential_failures_total").await;
+        let is_counted = failures.is_some_and(|failures| failures > 0.0);
+        is_counted.then_some(()).ok_or_else(|| copying.controller.log())
+    })
+    .await;
 }
 
 /// A label that somebody has put on all Secrets does not keep a password from being changed.
